@@ -1,0 +1,37 @@
+# What people type; .ci/run runs the same. Nothing has to be here beforehand but
+# git and make: .ci/toolchain finds or fetches Go, and what else is missing is
+# installed by the target that needs it. Both say so in one line.
+
+# On macOS the keychain is reached through C; elsewhere nothing of ours needs it
+# and the programs start faster without.
+cgo := $(if $(filter Darwin,$(shell uname)),1,0)
+# A commit is stamped in where git will tell it: it refuses to in a clone that
+# belongs to another user.
+vcs := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
+# Options of the demo, such as DEMO='--for 30s'.
+DEMO =
+
+.PHONY: build demo test test-long check bench clean
+unexport GOROOT
+
+build: # the three programs, into bin/
+	@go=$$(.ci/toolchain) && CGO_ENABLED=$(cgo) GOTOOLCHAIN=local "$$go" build \
+		-trimpath -ldflags='-s -w' -buildvcs=$(vcs) -o bin/ ./cmd/awskey ./cmd/awskey-helper ./cmd/awskeyd
+
+demo: build # the whole life of a key against an emulated AWS; needs no account
+	@bin/awskey demo $(DEMO)
+
+test: # every check, every test, a few seconds of each fuzz target
+	@.ci/verify test
+
+test-long: # the same and the tests that take minutes
+	@.ci/verify long
+
+check: # the checks alone: format, modules, builds, vet and staticcheck on four systems
+	@.ci/verify check
+
+bench: # the helper's time over an empty program's, and credentials a second
+	@go=$$(.ci/toolchain) && GOTOOLCHAIN=local "$$go" run ./.ci/bench
+
+clean:
+	@rm -rf bin
