@@ -1,0 +1,89 @@
+package awstest
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// principal is who signed.
+type principal struct {
+	user    *user
+	session *session // nil with a long-term key
+}
+
+func (p principal) name() string {
+	if p.root() {
+		return Root
+	}
+	return p.user.name
+}
+
+func (p principal) root() bool {
+	return p.user.name == ""
+}
+
+// action is one action being carried out; Server.mu is held.
+type action struct {
+	account *account
+	caller  principal
+	call    *Call
+	params  url.Values
+	now     time.Time
+	seen    time.Time // up to when the connection's replica knows
+	target  string    // for Call.Target
+}
+
+// operations are the actions of each service.
+var operations = map[Service]map[string]func(*action) (any, *failure){
+	IAM: {
+		"CreateAccessKey":      createAccessKey,
+		"CreateUser":           createUser,
+		"DeleteAccessKey":      deleteAccessKey,
+		"GetAccessKeyLastUsed": getAccessKeyLastUsed,
+		"GetUser":              getUser,
+		"ListAccessKeys":       listAccessKeys,
+		"UpdateAccessKey":      updateAccessKey,
+	},
+	STS: {"GetCallerIdentity": getCallerIdentity},
+	SNS: {"ListTopics": listTopics},
+}
+
+// allow refuses what the caller's policy does not allow. Own tells whether the
+// resource is the calling user itself. Root may do everything.
+func (c *action) allow(own bool, resource string) *failure {
+	if c.caller.root() {
+		return nil
+	}
+	name := string(c.call.Service) + ":" + c.call.Action
+	mfa := c.caller.session != nil && c.caller.session.mfa
+	why := c.caller.user.policy.denied(name, own, mfa)
+	if why == "" {
+		return nil
+	}
+	code := "AccessDenied"
+	if c.call.Service == SNS {
+		code = "AuthorizationError" // API_ListTopics
+		name = "SNS:" + c.call.Action
+	}
+	return fail(http.StatusForbidden, code,
+		"User: "+c.caller.user.arn+" is not authorized to perform: "+name+" on resource: "+resource+" "+why)
+}
+
+// getCallerIdentity needs no permission, and an explicit deny does not stop it
+// (API_GetCallerIdentity).
+func getCallerIdentity(c *action) (any, *failure) {
+	u := c.caller.user
+	return struct{ Arn, UserId, Account string }{u.arn, u.id, c.account.opts.Account}, nil
+}
+
+// listTopics stands for the use a client makes of AWS.
+func listTopics(c *action) (any, *failure) {
+	resource := "arn:aws:sns:" + c.account.opts.Region + ":" + c.account.opts.Account + ":*"
+	if f := c.allow(false, resource); f != nil {
+		return nil, f
+	}
+	return struct {
+		Topics struct{}
+	}{}, nil
+}
