@@ -1,0 +1,149 @@
+//go:build unix
+
+package helper
+
+import (
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// MaxSocketPath is the longest address of a socket in bytes: what the system's
+// sockaddr_un holds beside its final zero.
+const MaxSocketPath = len(syscall.RawSockaddrUnix{}.Path) - 1
+
+// userID is what stands for the user in the name of a runtime folder.
+func userID() string { return strconv.Itoa(os.Geteuid()) }
+
+// Dial connects to the daemon: the first of [SocketCandidates] that lies in a
+// folder of ours and is served by our own uid, by the kernel's word. The
+// connection takes deadlines, and net.FileConn makes a net.Conn of it.
+//
+// It fails with [ErrUnsafe] if something is there that may not be ours, even
+// if another address just has nobody; with [ErrNoDaemon] if nobody is there at
+// all. It may be called from several goroutines.
+func Dial(env Env, deadline time.Time) (*os.File, error) {
+	paths := SocketCandidates(env)
+	if len(paths) == 0 {
+		return nil, noDaemon("no daemon can be found: HOME is not set", "set HOME, or AWSKEYD_SOCKET")
+	}
+	var first error
+	for _, path := range paths {
+		conn, err := connect(path, deadline)
+		if err == nil {
+			return conn, nil
+		}
+		if e, ok := err.(*Error); first == nil && !(ok && e.Kind == ErrNoDaemon) {
+			first = err
+		}
+	}
+	if first != nil {
+		return nil, first
+	}
+	where := paths[0]
+	if len(paths) > 1 {
+		where += " or its other places"
+	}
+	return nil, noDaemon("no daemon answers at "+where, startRemedy)
+}
+
+// startRemedy is what a person types when there is no daemon.
+const startRemedy = "start it with: awskeyd run"
+
+func connect(path string, deadline time.Time) (*os.File, error) {
+	if !isAbsolute("unix", path) {
+		return nil, &Error{Exit: ExitUsage, Code: "environment", Message: "AWSKEYD_SOCKET must be an absolute path, not " + path}
+	}
+	if len(path) > MaxSocketPath {
+		return nil, noDaemon("no daemon can listen at "+path+": a socket's path may have "+strconv.Itoa(MaxSocketPath)+" bytes at most", "set AWSKEYD_SOCKET to a shorter one")
+	}
+	// What is not there, or lies where we may not look, is not our daemon.
+	if _, err := os.Lstat(path); err != nil {
+		return nil, noDaemon("no daemon answers at "+path, startRemedy)
+	}
+	if err := CheckFolder(parent(path)); err != nil {
+		return nil, err
+	}
+	fd, err := connectSocket(path, deadline)
+	switch err {
+	case nil:
+	case syscall.ENOENT, syscall.ECONNREFUSED:
+		return nil, noDaemon("no daemon answers at "+path, startRemedy)
+	case syscall.EACCES, syscall.EPERM:
+		return nil, notOurs("the socket "+path+" may not be used by you", "stop awskeyd, remove the socket and type: awskeyd run")
+	default:
+		return nil, &Error{Exit: ExitFailed, Code: "socket", Message: "cannot connect to " + path + ": " + err.Error()}
+	}
+	uid, err := PeerUID(uintptr(fd))
+	if err != nil {
+		_ = syscall.Close(fd)
+		return nil, notOurs("cannot learn who serves "+path+": "+err.Error(), "")
+	}
+	if uid != os.Geteuid() {
+		_ = syscall.Close(fd)
+		return nil, notOurs("the socket "+path+" is served by uid "+strconv.Itoa(uid)+", not by you (uid "+userID()+")", "")
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// connectSocket returns a connected, non-blocking socket. Only Linux makes a
+// connect to a Unix socket wait, when the listener's queue is full, and tells
+// a non-blocking one EAGAIN: there is nothing to poll for, so it tries again.
+func connectSocket(path string, deadline time.Time) (int, error) {
+	for {
+		syscall.ForkLock.RLock()
+		fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+		if err == nil {
+			syscall.CloseOnExec(fd)
+		}
+		syscall.ForkLock.RUnlock()
+		if err != nil {
+			return -1, err
+		}
+		if err = syscall.SetNonblock(fd, true); err == nil {
+			err = syscall.Connect(fd, &syscall.SockaddrUnix{Name: path})
+		}
+		if err == nil {
+			return fd, nil
+		}
+		_ = syscall.Close(fd)
+		if err != syscall.EAGAIN && err != syscall.EINTR || !time.Now().Before(deadline) {
+			return -1, err
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// CheckFolder refuses a folder for the socket that is not ours or not closed
+// to everybody else: another user could put a socket of theirs in the way.
+func CheckFolder(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return notOurs("cannot look at the socket's folder "+path+": "+reason(err), "")
+	}
+	if !info.IsDir() {
+		return notOurs(path+", the socket's folder, is not a folder", "")
+	}
+	if uid := owner(info); uid != os.Geteuid() {
+		return notOurs("the socket's folder "+path+" belongs to uid "+strconv.Itoa(uid)+", not to you (uid "+userID()+")", "")
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return notOurs("the socket's folder "+path+" is open to other users", "close it with: chmod 700 "+path)
+	}
+	return nil
+}
+
+func owner(info os.FileInfo) int {
+	return int(info.Sys().(*syscall.Stat_t).Uid)
+}
+
+// parent returns the folder of an absolute path.
+func parent(path string) string {
+	for i := len(path) - 1; i > 0; i-- {
+		if path[i] == '/' {
+			return trimSlash(path[:i])
+		}
+	}
+	return "/"
+}
