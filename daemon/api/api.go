@@ -1,0 +1,149 @@
+// Package api is the daemon's socket as both sides see it: the documents, the
+// errors and the routes. The server half answers only the owner of the socket,
+// by the kernel's word; the client half is all that awskey needs.
+//
+// It must never touch the keychain or AWS: the daemon stands behind [Service].
+package api
+
+import "time"
+
+// Status is the answer of GET /v1/status and of `awskey status --json`.
+// Times are UTC; what is absent is left out, never empty.
+type Status struct {
+	Daemon   Daemon    `json:"daemon"`
+	Keys     []Key     `json:"keys"`
+	Profiles []Profile `json:"profiles"`
+	Warnings []Warning `json:"warnings"`
+}
+
+// Daemon tells of the running service.
+type Daemon struct {
+	Version   string    `json:"version"`
+	PID       int       `json:"pid"`
+	StartedAt time.Time `json:"started_at"`
+	Store     Store     `json:"store"`
+}
+
+// Store tells of the keychain in force. State is one of ready, locked, denied,
+// hung, unavailable, and none when no [store] backend is set.
+type Store struct {
+	Backend string `json:"backend,omitempty"`
+	State   string `json:"state"`
+}
+
+// Key is one IAM user's access key in its present phase.
+type Key struct {
+	Name        string     `json:"name"`
+	UserARN     string     `json:"user_arn,omitempty"`
+	AccessKeyID string     `json:"access_key_id,omitempty"`
+	Phase       string     `json:"phase"` // steady creating proving draining monitoring deleting held
+	Paused      bool       `json:"paused"`
+	CreatedAt   *time.Time `json:"created_at,omitempty"`
+	DueAt       *time.Time `json:"due_at,omitempty"`
+	Next        *Next      `json:"next,omitempty"`
+	Previous    *Previous  `json:"previous,omitempty"`
+	Hold        *Hold      `json:"hold,omitempty"`
+}
+
+// Next is the version that is being proved.
+type Next struct {
+	AccessKeyID string `json:"access_key_id"`
+}
+
+// Previous is the version that is on its way out. Status is Active or Inactive.
+type Previous struct {
+	AccessKeyID  string     `json:"access_key_id"`
+	Status       string     `json:"status,omitempty"`
+	ServedUntil  *time.Time `json:"served_until,omitempty"`
+	DeactivateAt *time.Time `json:"deactivate_at,omitempty"`
+	DeleteAt     *time.Time `json:"delete_at,omitempty"`
+}
+
+// Hold is a rotation that waits for a person. Phase is the one it came from.
+type Hold struct {
+	Code    string     `json:"code"`
+	Text    string     `json:"text"`
+	Choices []string   `json:"choices"`
+	Phase   string     `json:"phase"`
+	Since   *time.Time `json:"since,omitempty"`
+}
+
+// Profile is how a key is turned into credentials. Serve is key.
+type Profile struct {
+	Name  string `json:"name"`
+	Key   string `json:"key"`
+	Serve string `json:"serve"`
+}
+
+// Warning is something that works and should not stay so. Severity is info,
+// warning or error.
+type Warning struct {
+	Code     string `json:"code"`
+	Severity string `json:"severity"`
+	Text     string `json:"text"`
+	Remedy   string `json:"remedy,omitempty"`
+}
+
+// Event is one line of the history and of GET /v1/events.
+type Event struct {
+	Time        time.Time `json:"time"`
+	Key         string    `json:"key,omitempty"`
+	Event       string    `json:"event"`
+	AccessKeyID string    `json:"access_key_id,omitempty"`
+	Text        string    `json:"text"`
+}
+
+// AddRequest is the body of PUT /v1/keys/{name}. The secret travels only here,
+// from the owner to the owner's own daemon.
+type AddRequest struct {
+	AccessKeyID     string `json:"access_key_id"`
+	SecretAccessKey string `json:"secret_access_key"`
+}
+
+// AddResult is the answer: the key as it now stands, and whether it was here
+// before with this very id.
+type AddResult struct {
+	Key     Key  `json:"key"`
+	Already bool `json:"already"`
+}
+
+// RemoveRequest is the body of DELETE /v1/keys/{name}. Force removes a key
+// that is neither steady nor held.
+type RemoveRequest struct {
+	Force bool `json:"force"`
+}
+
+// RemoveResult lists the access key ids that stay behind in IAM.
+type RemoveResult struct {
+	LeftInIAM []string `json:"left_in_iam"`
+}
+
+// RenameRequest is the body of POST /v1/keys/{name}/rename.
+type RenameRequest struct {
+	NewName string `json:"new_name"`
+}
+
+// ResolveRequest is the body of POST /v1/keys/{name}/resolve.
+type ResolveRequest struct {
+	Choice string `json:"choice"`
+}
+
+// Policy is the answer of GET /v1/keys/{name}/policy: the least IAM policy
+// document that lets the key rotate itself, as JSON text.
+type Policy struct {
+	Document string `json:"document"`
+}
+
+// Backend is one row of GET /v1/store/backends: what can hold keys here.
+type Backend struct {
+	Name      string `json:"name"`
+	Available bool   `json:"available"`
+	InForce   bool   `json:"in_force"`
+	Text      string `json:"text"` // what was found and why (not)
+}
+
+// ChooseRequest is the body of PUT /v1/store/backend: the person's choice,
+// which the daemon writes into the configuration and puts into force.
+type ChooseRequest struct {
+	Backend string `json:"backend"`
+}

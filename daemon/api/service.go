@@ -1,0 +1,72 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/awskeyd/awskeyd/helper"
+)
+
+// Service is the daemon behind the socket. Methods are called concurrently and
+// return an *Error for everything a person can mend.
+type Service interface {
+	// Credentials returns the exact bytes for a helper's standard output. It
+	// must not touch keychain, disk or network.
+	Credentials(profile string) ([]byte, error)
+	Status(ctx context.Context) (Status, error)
+	Key(ctx context.Context, name string) (Key, error)
+	Add(ctx context.Context, name string, r AddRequest) (AddResult, error)
+	Remove(ctx context.Context, name string, r RemoveRequest) (RemoveResult, error)
+	Rename(ctx context.Context, name string, r RenameRequest) (Key, error)
+	Rotate(ctx context.Context, name string) (Key, error)
+	Pause(ctx context.Context, name string) (Key, error)
+	Resume(ctx context.Context, name string) (Key, error)
+	Resolve(ctx context.Context, name string, r ResolveRequest) (Key, error)
+	Policy(ctx context.Context, name string) (Policy, error)
+	// History returns events in order of time, of one key or of all (""),
+	// at most limit of the newest; 0 is all.
+	History(ctx context.Context, name string, limit int) ([]Event, error)
+	// Events delivers what happens from now on; the channel is closed when ctx
+	// ends or when the reader is too slow.
+	Events(ctx context.Context) (<-chan Event, error)
+	Backends(ctx context.Context) ([]Backend, error)
+	Choose(ctx context.Context, r ChooseRequest) (Backend, error)
+}
+
+// Error is a failure for the person at the keyboard, the same on the socket,
+// in --json and on a terminal. Status and Exit do not travel in the body.
+type Error struct {
+	Code    string `json:"code"`    // stable word, such as no-such-profile
+	Message string `json:"message"` // lower case: what was tried, what was wrong
+	Remedy  string `json:"remedy,omitempty"`
+	Status  int    `json:"-"` // HTTP status
+	Exit    int    `json:"-"` // exit code of the program that shows it
+}
+
+// Error returns the message and the remedy as one text.
+func (e *Error) Error() string {
+	if e.Remedy == "" {
+		return e.Message
+	}
+	return e.Message + "; " + e.Remedy
+}
+
+// NewError pairs an exit code with the HTTP status that fits it.
+func NewError(exit int, code, message, remedy string) *Error {
+	status := http.StatusInternalServerError
+	switch exit {
+	case helper.ExitUsage:
+		status = http.StatusBadRequest
+	case helper.ExitUnknown:
+		status = http.StatusNotFound
+	case helper.ExitRefused:
+		status = http.StatusForbidden
+	case helper.ExitLocked:
+		status = http.StatusLocked
+	case helper.ExitAWS:
+		status = http.StatusBadGateway
+	case helper.ExitHeld:
+		status = http.StatusConflict
+	}
+	return &Error{Code: code, Message: message, Remedy: remedy, Status: status, Exit: exit}
+}
