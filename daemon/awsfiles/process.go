@@ -1,0 +1,206 @@
+package awsfiles
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const processKey = "credential_process"
+
+// profileName is what a profile of ours may be called, and so what is written
+// into an AWS file without any quoting.
+var profileName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// SetCredentialProcess makes command the credential_process of an AWS profile
+// in the config file, and reports whether anything had to change. A profile
+// that is not there yet is added at the end; a file that is not there is made
+// with mode 0600, its folder with 0700. It refuses a profile that gets its
+// credentials in another way, in either file: readers disagree about which
+// way wins.
+func (f Files) SetCredentialProcess(profile, command string) (bool, error) {
+	if !profileName.MatchString(profile) {
+		return false, fmt.Errorf("%q cannot be the name of an AWS profile here; use letters, digits, dots, dashes and underscores", profile)
+	}
+	if command == "" || trim(command) != command || strings.ContainsFunc(command, isControl) {
+		return false, fmt.Errorf("%q cannot stand on a %s line", command, processKey)
+	}
+	if err := os.MkdirAll(filepath.Dir(f.Config), 0o700); err != nil {
+		return false, err
+	}
+	return edit(f.Config, func(doc *document) (bool, error) {
+		if err := f.checkCredentials(profile); err != nil {
+			return false, err
+		}
+		changed, err := doc.set(profile, command)
+		if err != nil {
+			return false, fmt.Errorf("%s:%w", f.Config, err)
+		}
+		return changed, nil
+	})
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+// checkCredentials refuses when the credentials file, which most readers
+// prefer, gives the profile credentials of its own.
+func (f Files) checkCredentials(profile string) error {
+	data, err := read(f.Credentials)
+	if err != nil {
+		return err
+	}
+	doc, err := parse(data)
+	if err != nil {
+		return fmt.Errorf("%s:%w", f.Credentials, err)
+	}
+	found, _ := doc.sections(credentialsForm, profile, false)
+	for _, s := range found {
+		if err := doc.otherWays(s, profile, true); err != nil {
+			return fmt.Errorf("%s:%w", f.Credentials, err)
+		}
+	}
+	return nil
+}
+
+// otherWays fails when the section names credentials other than by
+// credential_process, or in the credentials file (all) by any means. Keys as
+// in the "Standardized credential providers" of the AWS SDKs and tools
+// reference guide.
+func (d *document) otherWays(s section, profile string, all bool) error {
+	var ways []string
+	first := 0
+	d.options(s, func(at int, key string, _ bool) {
+		switch key {
+		case "aws_access_key_id", "aws_secret_access_key", "aws_session_token", "role_arn", "source_profile",
+			"credential_source", "web_identity_token_file", "login_session":
+		case processKey:
+			if !all {
+				return
+			}
+		default:
+			if !strings.HasPrefix(key, "sso_") {
+				return
+			}
+		}
+		if first == 0 {
+			first = at + 1
+		}
+		ways = append(ways, key+" (line "+strconv.Itoa(at+1)+")")
+	})
+	switch len(ways) {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("%d: the AWS profile %s already gets its credentials by %s; delete that line, or use another name", first, profile, ways[0])
+	}
+	return fmt.Errorf("%d: the AWS profile %s already gets its credentials by %s; delete these lines, or use another name", first, profile, strings.Join(ways, ", "))
+}
+
+func (d *document) set(profile, command string) (bool, error) {
+	found, err := d.sections(configForm, profile, true)
+	if err != nil {
+		return false, err
+	}
+	if len(found) == 0 {
+		d.appendSection(profile, command)
+		return true, nil
+	}
+	s := found[0]
+	if err := d.otherWays(s, profile, false); err != nil {
+		return false, err
+	}
+	var at []int
+	hiddenAt := -1
+	d.options(s, func(i int, key string, hidden bool) {
+		if key == processKey {
+			at = append(at, i)
+			if hidden {
+				hiddenAt = i
+			}
+		}
+	})
+	switch {
+	case hiddenAt >= 0:
+		return false, fmt.Errorf("%d: the AWS CLI takes this indented line for a part of the value above it; delete the line", hiddenAt+1)
+	case len(at) > 1:
+		return false, fmt.Errorf("%d: the AWS profile %s has a second %s, and the AWS CLI refuses such a file; delete one of the two", at[1]+1, profile, processKey)
+	case len(at) == 1:
+		return d.setLine(at[0], profile, command)
+	}
+	// Behind the last line that means something, so that comments and blank
+	// lines before the next section stay with it, and so that no indented line
+	// comes to stand below the new one.
+	last := s.begin
+	for i := s.begin; i < s.end; i++ {
+		switch d.lines[i].kind {
+		case junk:
+			return false, fmt.Errorf("%d: this line is neither a setting nor a comment, and the AWS CLI refuses such a file; delete the line", i+1)
+		case plain:
+		default:
+			last = i
+		}
+	}
+	if s.end < len(d.lines) && trim(d.lines[s.end].text[:1]) == "" {
+		return false, fmt.Errorf("%d: this section is indented, and the AWS CLI would take it for a part of the line above; move it to the start of the line", s.end+1)
+	}
+	d.insert(last, processKey+" = "+command)
+	return true, nil
+}
+
+// setLine replaces the value of the line i.
+func (d *document) setLine(i int, profile, command string) (bool, error) {
+	l := &d.lines[i]
+	if d.continues(i) {
+		return false, fmt.Errorf("%d: the value of %s goes on in the next line; delete both", i+1, processKey)
+	}
+	if l.value == command {
+		return false, nil
+	}
+	if l.value != "" && program(l.value) != program(command) {
+		return false, fmt.Errorf("%d: the AWS profile %s runs another %s; delete that line, or use another name", i+1, profile, processKey)
+	}
+	l.text = l.text[:l.valueAt] + command + l.text[len(strings.TrimRight(l.text, "\r\n")):]
+	l.value = command
+	return true, nil
+}
+
+// insert puts a line of its own behind line i. The other bytes stay, also a
+// missing end of the last line.
+func (d *document) insert(i int, text string) {
+	before := &d.lines[i]
+	switch {
+	case strings.HasSuffix(before.text, "\n"):
+		text += d.ending()
+	case i+1 == len(d.lines):
+		text = d.ending() + text
+	}
+	d.lines = slices.Insert(d.lines, i+1, line{text: text})
+}
+
+func (d *document) appendSection(profile, command string) {
+	end := d.ending()
+	text := ""
+	if n := len(d.lines); n > 0 {
+		last := d.lines[n-1].text
+		if !strings.HasSuffix(last, "\n") {
+			text = end
+		}
+		if trim(last) != "" && last != bom {
+			text += end
+		}
+	}
+	text += configForm.header(profile) + end + processKey + " = " + command + end
+	d.lines = append(d.lines, line{text: text})
+}
+
+// ending is the line ending that the file uses.
+func (d *document) ending() string {
+	if len(d.lines) > 0 && strings.HasSuffix(d.lines[0].text, "\r\n") {
+		return "\r\n"
+	}
+	return "\n"
+}
