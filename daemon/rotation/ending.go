@@ -1,0 +1,187 @@
+package rotation
+
+import "time"
+
+// clock keeps gates shut while this machine's clock and AWS's are not known to
+// agree. The first answer of a process tells.
+func clock(r Record, n Now) (Action, bool) {
+	switch {
+	case !n.Known:
+		return Action{Do: Prove, Signer: r.Current}, true
+	case n.doubtful():
+		return Action{Do: Wait, Until: n.Local.Add(10 * time.Minute), Why: ForClock}, true
+	default:
+		return Action{}, false
+	}
+}
+
+// evidence asks when the victim was last used, not before gate. Where AWS
+// cannot tell (or tells of no use at all, unless never is an answer), the
+// patient time is waited out and AWS asked once more.
+func evidence(r Record, m Memory, n Now, gate, patient time.Time, never bool) (Action, bool) {
+	ask := Action{Do: LastUsedOf, Signer: r.Current, Target: r.Victim.ID}
+	if m.Evidence == nil || m.EvidenceAt.Before(gate) {
+		return ask, true
+	}
+	if m.Evidence.Result == OK && (never || !m.Evidence.Used.IsZero()) {
+		return Action{}, false
+	}
+	if n.Local.Before(patient) {
+		return Action{Do: Wait, Until: patient, Why: ForEvidence}, true
+	}
+	if m.EvidenceAt.Before(patient) {
+		return ask, true
+	}
+	return Action{}, false
+}
+
+func decideDraining(r Record, m Memory, s Settings, n Now, w waits) Action {
+	served := r.ServedUntil(n.HandedOut, n.LockTaken)
+	if served.After(n.Local.Add(r.MaxTTL + s.Settle)) {
+		return hold(r, n, ClockDoubt, r.Victim.ID, served.UTC().Format(time.RFC3339))
+	}
+	if a, wait := clock(r, n); wait {
+		return a
+	}
+	// Also when the decision is written down already: an earlier process may
+	// have handed out leases that this one has never heard of.
+	if gate := served.Add(s.Settle); n.Local.Before(gate) {
+		return Action{Do: Wait, Until: gate, Why: ForLeases}
+	}
+	if r.Victim.Decided {
+		return deactivate(r, m, s, n)
+	}
+	gate, why := served.Add(max(s.Settle, w.evidence)), ForEvidence
+	if end := n.local(r.DeactivateAt); end.After(gate) {
+		gate, why = end, ForGrace
+	}
+	if n.Local.Before(gate) {
+		return Action{Do: Wait, Until: gate, Why: why}
+	}
+	if a, wait := evidence(r, m, n, gate, n.local(r.PatientAt), false); wait {
+		return a
+	}
+	if m.Evidence.Used.After(served.Add(n.Offset + grain)) {
+		return hold(r, n, UsedElsewhere, r.Victim.ID, m.Evidence.Where)
+	}
+	return decided(r)
+}
+
+// decided writes down that the victim is to be deactivated, before it is.
+func decided(r Record) Action {
+	next := r.clone()
+	next.Victim.Decided = true
+	return Action{Do: Save, Record: next}
+}
+
+// deactivate carries the decision out: the record is read again, the surviving
+// version proves itself once more, and only then the victim is made Inactive.
+func deactivate(r Record, m Memory, s Settings, n Now) Action {
+	switch {
+	case m.Answer != nil && m.Answer.Result == OK:
+		return Action{Do: Save, Record: deactivated(r, s, n), Events: []Event{{"deactivated", r.Victim.ID, Short(r.Victim.ID) + " is inactive; it could still be made active again"}}}
+	case m.Answer != nil && m.Answer.Result == Missing:
+		next := enter(r, Deleting, n) // somebody was faster; a List must confirm it
+		return Action{Do: Save, Record: next}
+	case m.Answer != nil:
+		return refused(r, *m.Answer, n)
+	case !m.Fresh:
+		return Action{Do: Reload}
+	case !m.Survivor:
+		return Action{Do: Prove, Signer: r.Current}
+	default:
+		return Action{Do: Deactivate, Signer: r.Current, Target: r.Victim.ID}
+	}
+}
+
+func deactivated(r Record, s Settings, n Now) Record {
+	next := enter(r, Monitoring, n)
+	next.DeactivatedAt, next.DeleteAt, next.Awake = n.AWS(), n.AWS().Add(s.Monitor), 0
+	return next
+}
+
+func decideMonitoring(r Record, m Memory, s Settings, n Now, w waits) Action {
+	if a, wait := clock(r, n); wait {
+		return a
+	}
+	awake := r.Awake + n.Awake - m.AwakeMark
+	if awake < w.awake && n.Awake-m.AwakeMark >= time.Hour {
+		next := r.clone()
+		next.Awake = awake
+		return Action{Do: Save, Record: next}
+	}
+	gate, why := n.local(r.DeleteAt), ForMonitor
+	if late := n.local(r.DeactivatedAt.Add(w.evidence)); late.After(gate) {
+		gate = late
+	}
+	if left := w.awake - awake; left > 0 {
+		// Not a point in time: the machine may sleep. Come back to count.
+		until := n.Local.Add(min(left, time.Hour))
+		if gate.Before(until) {
+			why = ForAwake
+		}
+		return Action{Do: Wait, Until: until, Why: why}
+	}
+	if n.Local.Before(gate) {
+		return Action{Do: Wait, Until: gate, Why: why}
+	}
+	if m.Evidence == nil || m.EvidenceAt.Before(gate) || n.Local.Sub(m.EvidenceAt) > time.Hour {
+		return Action{Do: LastUsedOf, Signer: r.Current, Target: r.Victim.ID}
+	}
+	if m.Evidence.Used.After(r.DeactivatedAt.Add(grain)) {
+		return hold(r, n, AuthFailures, r.Victim.ID, m.Evidence.Where)
+	}
+	return Action{Do: Save, Record: enter(r, Deleting, n)}
+}
+
+func decideDeleting(r Record, m Memory, s Settings, n Now, w waits) Action {
+	list := Action{Do: List, Signer: r.Current}
+	switch {
+	case m.Answer != nil:
+		return refused(r, *m.Answer, n)
+	case !m.Fresh:
+		return Action{Do: Reload}
+	case m.Listed == nil:
+		return list
+	}
+	row := find(m.Listed.Keys, r.Victim.ID)
+	deleted := !m.GoneAt.IsZero()
+	switch {
+	case row == nil && (deleted || m.Clear >= 3 && m.ListedAt.Sub(m.ClearFrom) >= w.stale):
+		return finished(r, n, w)
+	case row == nil:
+		return list
+	case deleted && m.ListedAt.Sub(m.GoneAt) < w.stale:
+		return list // shown from the past
+	case row.Active && r.Victim.Why != NeverProved:
+		if m.ListedAt.Sub(m.Showing) >= w.stale {
+			return hold(r, n, Reactivated, r.Victim.ID, "")
+		}
+		return list
+	case !m.Survivor:
+		return Action{Do: Prove, Signer: r.Current}
+	default:
+		return Action{Do: Delete, Signer: r.Current, Target: r.Victim.ID}
+	}
+}
+
+// finished is the way back to steady once the victim is gone from IAM.
+func finished(r Record, n Now, w waits) Action {
+	next := enter(r, Steady, n)
+	next.ended(r.Victim.ID)
+	next.Previous, next.Next, next.Intent, next.Victim = nil, nil, nil, nil
+	next.Switched, next.DeactivateAt, next.PatientAt, next.DeactivatedAt, next.DeleteAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	next.Awake = 0
+	events := []Event{{"deleted", r.Victim.ID, Short(r.Victim.ID) + " is deleted"}}
+	if r.Victim.Why == NeverProved {
+		next.GaveUp++
+		if next.GaveUp > len(w.gaveUp) {
+			next.GaveUp = 0
+			h := hold(next, n, NeverProves, "", "")
+			h.Events = append(events, h.Events...)
+			return h
+		}
+		next.NotBefore = n.AWS().Add(w.gaveUp[next.GaveUp-1])
+	}
+	return Action{Do: Save, Record: next, Events: events}
+}

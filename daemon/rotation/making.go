@@ -1,0 +1,125 @@
+package rotation
+
+import (
+	"slices"
+	"time"
+)
+
+// keep stores a version that CreateAccessKey just told: nobody else knows its
+// secret, and AWS never tells it again.
+func keep(r Record, m Memory, n Now) Action {
+	if !m.Noted {
+		return Action{Do: Note, Target: m.Created.ID}
+	}
+	next := enter(r, Proving, n)
+	next.Intent, next.Next = nil, copied(m.Created)
+	return Action{Do: Save, Record: next, Events: []Event{{"created", m.Created.ID, "a new access key is in the store: " + Short(m.Created.ID)}}}
+}
+
+func decideCreating(r Record, m Memory, s Settings, n Now, w waits) Action {
+	switch {
+	case r.Victim != nil:
+		return decideOrphan(r, m, s, n, w)
+	case m.Answer != nil && m.AnswerTo != Create:
+		return refused(r, *m.Answer, n)
+	case m.Answer != nil:
+		next := enter(r, Steady, n)
+		next.Intent = nil
+		if m.Answer.Result == Denied || m.Answer.Result == Missing {
+			return refused(next, *m.Answer, n)
+		}
+		next.NotBefore = n.AWS().Add(backoff(r.Current.ID, m.Tries, w.retry, w.retryMost))
+		return Action{Do: Save, Record: next, Events: []Event{{"not-created", "", "AWS made no new access key: " + m.Answer.Text}}}
+	case m.Unsent && n.AWS().Sub(r.Intent.At) > w.intentStale:
+		next := enter(r, Steady, n)
+		next.Intent = nil
+		return Action{Do: Save, Record: next} // nothing was sent: begin anew
+	case m.Unsent:
+		return Action{Do: Create, Signer: r.Current}
+	case m.Listed == nil:
+		return Action{Do: List, Signer: r.Current}
+	}
+
+	// The request may have been executed: find out what became of it.
+	unknown := strangers(m.Listed.Keys, r)
+	switch {
+	case len(unknown) == 0 && m.Clear >= 3 && m.ListedAt.Sub(m.ClearFrom) >= 2*w.listGap:
+		next := enter(r, Steady, n)
+		next.Intent = nil
+		return Action{Do: Save, Record: next, Events: []Event{{"no-orphan", "", "the interrupted request made no access key"}}}
+	case len(unknown) == 0:
+		return Action{Do: List, Signer: r.Current}
+	case len(unknown) == 1 && ours(unknown[0], r, n, w):
+		return orphan(r, unknown[0], n)
+	default:
+		return hold(r, n, SecondKey, unknown[0].ID, "")
+	}
+}
+
+// ours reports whether an unknown key was made by our own lost request: its id
+// was noted, or it was created between the intent and the request's time limit.
+func ours(k KeyInfo, r Record, n Now, w waits) bool {
+	return slices.Contains(n.Noted, k.ID) ||
+		!k.Created.Before(r.Intent.At) && !k.Created.After(r.Intent.At.Add(w.createWindow))
+}
+
+// orphan names a key of ours whose secret is lost. It stays Active for a
+// while, in case the rule was wrong and somebody uses it.
+func orphan(r Record, k KeyInfo, n Now) Action {
+	next := enter(r, Creating, n)
+	if next.Intent == nil {
+		next.Intent = &Intent{At: k.Created, Seen: []string{r.Current.ID}}
+	}
+	next.Victim = &Victim{ID: k.ID, Why: Orphaned, Since: n.AWS()}
+	return Action{Do: Save, Record: next, Events: []Event{{"orphan", k.ID, "an access key of ours, whose secret was lost, will be ended: " + Short(k.ID)}}}
+}
+
+func decideOrphan(r Record, m Memory, s Settings, n Now, w waits) Action {
+	if r.Victim.Decided {
+		return deactivate(r, m, s, n)
+	}
+	if a, wait := clock(r, n); wait {
+		return a
+	}
+	gate := n.local(r.Victim.Since.Add(w.orphanWait))
+	if n.Local.Before(gate) {
+		return Action{Do: Wait, Until: gate, Why: ForGrace}
+	}
+	patient := n.local(r.Victim.Since.Add(max(w.orphanWait, s.ImportedGrace)))
+	if a, wait := evidence(r, m, n, gate, patient, true); wait {
+		return a
+	}
+	if e := m.Evidence; !e.Used.IsZero() {
+		return hold(r, n, OrphanUsed, r.Victim.ID, e.Where)
+	}
+	return decided(r)
+}
+
+func decideProving(r Record, m Memory, s Settings, n Now, w waits) Action {
+	switch {
+	case m.Wins >= 3 && m.Last.Sub(m.First) >= s.Prove:
+		next := enter(r, Draining, n)
+		previous := r.Current
+		next.Current, next.Next, next.Previous = *r.Next, nil, &previous
+		next.Victim = &Victim{ID: previous.ID, Why: Rotated, Since: n.AWS()}
+		grace := s.Grace
+		if previous.Imported {
+			grace = s.ImportedGrace
+		}
+		next.Switched, next.CountFrom = n.Local.UTC().Truncate(time.Millisecond).Add(time.Millisecond), n.AWS() // up: leases are counted from here
+		next.DeactivateAt, next.PatientAt = n.AWS().Add(grace), n.AWS().Add(max(grace, s.ImportedGrace))
+		next.Asked, next.GaveUp, next.NotBefore = false, 0, time.Time{}
+		return Action{Do: Save, Record: next, Events: []Event{{"switched", next.Current.ID, Short(next.Current.ID) + " works and is handed out from now on"}}}
+	case m.RefusedFor >= w.giveUp:
+		next := enter(r, Deleting, n)
+		next.Victim = &Victim{ID: r.Next.ID, Why: NeverProved, Since: n.AWS()}
+		return Action{Do: Save, Record: next, Events: []Event{{"gave-up", r.Next.ID, "AWS goes on refusing the new access key; it is deleted and the old one stays"}}}
+	default:
+		return Action{Do: Prove, Signer: *r.Next}
+	}
+}
+
+// round is the time between two rounds of proving.
+func round(s Settings, w waits) time.Duration {
+	return min(w.proveGap, max(s.Prove/4, 50*time.Millisecond))
+}
