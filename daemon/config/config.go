@@ -1,0 +1,219 @@
+// Package config is the daemon's configuration: TOML, read strictly, with
+// errors that name the file, the line and what to write instead, and reloaded
+// while the daemon runs.
+//
+// It must never guess: a setting that is unknown, not built yet, or at odds
+// with another is an error and not a default. It must never trust a file that
+// somebody else could have written, and never quote a value that may hold a
+// password.
+package config
+
+import (
+	"crypto/sha256"
+	"errors"
+	"io/fs"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Paths are the files that make a configuration. A file that does not exist
+// says nothing.
+type Paths struct {
+	User   string // config.toml of the user
+	System string // lies below the user's: /etc/awskeyd/config.toml; "" for none
+	Home   string // folders above it are not asked who may write them
+}
+
+// Config is one whole and valid configuration. It never changes, and so is
+// safe for concurrent use.
+type Config struct {
+	store    Store
+	aws      AWS
+	keys     map[string]key // by lower-case name
+	rotation RotationSettings
+	profiles []Profile
+	lifted   bool
+	prints   [2]string // of the user's file and the system's, as read
+}
+
+type key struct {
+	name     string
+	region   string
+	rotation RotationSettings
+}
+
+// Store is the table [store].
+type Store struct {
+	Backend        string // "" until a person has chosen one
+	PassphraseFile string // for the backend file
+}
+
+// AWS is how to reach AWS for one key.
+type AWS struct {
+	Region      string // "" when none is written
+	EndpointURL string // "" for AWS itself
+	Proxy       string // may hold a password: not for logs
+	CABundle    string
+	FIPS        bool
+}
+
+// Profile is a written profile.
+type Profile struct {
+	Name  string
+	Key   string
+	Serve string // "key"
+}
+
+// Load reads the configuration. Its errors are an *Error, an *UnsafeError or
+// an error of the file system.
+func Load(paths Paths) (*Config, error) {
+	c, _, err := load(paths, time.Now())
+	return c, err
+}
+
+// load also returns the files' fingerprints, when the configuration is bad as
+// well.
+func load(paths Paths, now time.Time) (*Config, [2]string, error) {
+	var prints [2]string
+	var first error
+	whole := newLayer()
+	for i := len(prints) - 1; i >= 0; i-- { // the system's, then the user's over it
+		path := []string{paths.User, paths.System}[i]
+		if path == "" {
+			continue
+		}
+		data, err := readSafe(path, paths.Home)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		prints[i] = fingerprint(data, err)
+		var l *layer
+		if err == nil {
+			l, err = parse(path, data, now)
+		}
+		if err != nil {
+			first = err // the user's, which comes last, is the one to mend first
+			continue
+		}
+		whole = l.over(whole)
+	}
+	if first != nil {
+		return nil, prints, first
+	}
+	c, err := build(whole, now)
+	if err != nil {
+		return nil, prints, err
+	}
+	c.prints = prints
+	return c, prints, nil
+}
+
+func fingerprint(data []byte, err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	sum := sha256.Sum256(data)
+	return string(sum[:])
+}
+
+// build checks what only the whole configuration shows.
+func build(l *layer, now time.Time) (*Config, error) {
+	if err := checkStore(l.store); err != nil {
+		return nil, err
+	}
+	c := &Config{
+		store: Store{Backend: l.store["backend"].text, PassphraseFile: l.store["passphrase_file"].text},
+		aws: AWS{
+			Region: l.aws["region"].text, EndpointURL: l.aws["endpoint_url"].text, Proxy: l.aws["proxy"].text,
+			CABundle: l.aws["ca_bundle"].text, FIPS: l.aws["fips"].on,
+		},
+		keys: map[string]key{},
+	}
+	if u, err := url.Parse(c.aws.EndpointURL); err == nil {
+		c.lifted = isLoopback(u.Hostname())
+	}
+	var err error
+	if c.rotation, err = resolve(l.rotation, nil, c.lifted, now); err != nil {
+		return nil, err
+	}
+	for _, id := range sorted(l.keys) {
+		k := key{name: l.keys[id].name, region: l.keys[id].table["region"].text}
+		if k.rotation, err = resolve(l.rotation, l.keys[id].table, c.lifted, now); err != nil {
+			return nil, err
+		}
+		c.keys[id] = k
+	}
+	for _, p := range l.profiles {
+		c.profiles = append(c.profiles, Profile{Name: p.name, Key: p.table["key"].text, Serve: "key"})
+	}
+	slices.SortFunc(c.profiles, func(a, b Profile) int { return strings.Compare(a.Name, b.Name) })
+	return c, nil
+}
+
+func checkStore(t table) error {
+	if p, b := t["passphrase_file"], t["backend"]; p.name != "" && b.name != "" && b.text != "file" {
+		return p.at.errorf(`%s passphrase_file is for backend = "file" alone; delete the line`, p.table)
+	}
+	return nil
+}
+
+// Store returns the table [store].
+func (c *Config) Store() Store { return c.store }
+
+// Rotation returns the settings in force for a key, written or not.
+func (c *Config) Rotation(key string) RotationSettings {
+	if k, written := c.keys[strings.ToLower(key)]; written {
+		return k.rotation
+	}
+	return c.rotation
+}
+
+// AWS returns how to reach AWS for a key: the table [aws] with the key's own
+// region.
+func (c *Config) AWS(key string) AWS {
+	a := c.aws
+	if k := c.keys[strings.ToLower(key)]; k.region != "" {
+		a.Region = k.region
+	}
+	return a
+}
+
+// Keys returns the names that have a table [keys.NAME], in order. Whether
+// there are such keys is for the store to say.
+func (c *Config) Keys() []string {
+	var names []string
+	for _, k := range c.keys {
+		names = append(names, k.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Profiles returns the written profiles in order of their names.
+func (c *Config) Profiles() []Profile { return slices.Clone(c.profiles) }
+
+// KeyOfProfile returns the key that a profile serves. A profile named like its
+// key need not be written, so any other name is its own key, which need not
+// exist.
+func (c *Config) KeyOfProfile(name string) string {
+	for _, p := range c.profiles {
+		if strings.EqualFold(p.Name, name) {
+			return p.Key
+		}
+	}
+	return name
+}
+
+// LimitsLifted reports that the endpoint is on this machine, so that limits
+// and relations of the rotation settings do not hold: for tests and the demo.
+func (c *Config) LimitsLifted() bool { return c.lifted }
+
+// SameStore reports whether the table [store] is the same in both. A change
+// needs `awskey store migrate`.
+func (c *Config) SameStore(d *Config) bool { return c.store == d.store }
+
+// SameAWS reports whether the table [aws] is the same in both. A change needs
+// a restart.
+func (c *Config) SameAWS(d *Config) bool { return c.aws == d.aws }

@@ -1,0 +1,134 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/awskeyd/awskeyd/daemon/atomicfile"
+)
+
+// SetStoreBackend writes [store] backend into a configuration file and changes
+// no other byte of it. A missing file is made with mode 0600, its folder with
+// 0700; links are followed. The file must be a valid one, and stay it.
+func SetStoreBackend(path, backend string) error {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = os.MkdirAll(filepath.Dir(path), 0o700)
+	}
+	if err != nil {
+		return err
+	}
+	edited, err := setBackend(path, data, backend)
+	if err != nil || bytes.Equal(edited, data) {
+		return err
+	}
+	return atomicfile.Edit(path, edited, 0o600)
+}
+
+func setBackend(path string, data []byte, backend string) ([]byte, error) {
+	if _, err := check(setting{table: "[store]", name: "backend"}, backend, time.Time{}); err != nil {
+		return nil, errors.New(err.(*Error).Text)
+	}
+	now := time.Now()
+	if _, err := parse(path, data, now); err != nil {
+		return nil, err
+	}
+	edited := placeBackend(data, fmt.Sprintf("%q", backend))
+	l, err := parse(path, edited, now)
+	if err == nil && l.store["backend"].text == backend {
+		err = checkStore(l.store)
+		if err == nil {
+			return edited, nil
+		}
+		return nil, err
+	}
+	// Such as `store = {}`, which nothing can be added to line by line.
+	return nil, &Error{File: path, Text: fmt.Sprintf("[store] is written in a form that cannot be edited; write it as [store] with backend = %q below", backend)}
+}
+
+// placeBackend finds where the value goes: over the old one, below [store], or
+// at the end.
+func placeBackend(data []byte, value string) []byte {
+	mark := len(data) - len(bytes.TrimPrefix(data, []byte(bom)))
+	end := "\n"
+	if bytes.Contains(data, []byte("\r\n")) {
+		end = "\r\n"
+	}
+	line := "backend = " + value + end
+	var table []string
+	header := -1
+	var p unstable.Parser
+	p.Reset(data[mark:])
+	for p.NextExpression() {
+		e := p.Expression()
+		var names []string
+		last := 0
+		for keys := e.Key(); keys.Next(); {
+			names = append(names, string(keys.Node().Data))
+			last = mark + int(keys.Node().Raw.Offset)
+		}
+		if e.Kind == unstable.Table {
+			table = names
+			if strings.Join(names, ".") == "store" {
+				header = last
+			}
+			continue
+		}
+		if at := findBackend(append(table[:len(table):len(table)], names...), e.Value()); at != nil {
+			from := mark + int(at.Raw.Offset)
+			return splice(data, from, from+int(at.Raw.Length), value)
+		}
+	}
+	if header >= 0 {
+		at := len(data)
+		if i := bytes.IndexByte(data[header:], '\n'); i >= 0 {
+			at = header + i + 1
+		} else {
+			line = end + line
+		}
+		return splice(data, at, at, line)
+	}
+	line = "[store]" + end + line
+	if len(data) > mark {
+		line = end + line
+		if data[len(data)-1] != '\n' {
+			line = end + line
+		}
+	}
+	return splice(data, len(data), len(data), line)
+}
+
+// findBackend returns the value of store.backend, also out of an inline table.
+func findBackend(path []string, value *unstable.Node) *unstable.Node {
+	if strings.Join(path, ".") == "store.backend" {
+		return value
+	}
+	if value.Kind != unstable.InlineTable {
+		return nil
+	}
+	for children := value.Children(); children.Next(); {
+		child := children.Node()
+		inner := path[:len(path):len(path)]
+		for keys := child.Key(); keys.Next(); {
+			inner = append(inner, string(keys.Node().Data))
+		}
+		if found := findBackend(inner, child.Value()); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+func splice(data []byte, from, to int, text string) []byte {
+	out := append([]byte(nil), data[:from]...)
+	out = append(out, text...)
+	return append(out, data[to:]...)
+}

@@ -1,0 +1,84 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestSetBackend(t *testing.T) {
+	for before, after := range map[string]string{
+		"":                               "[store]\nbackend = \"file\"\n",
+		bom:                              bom + "[store]\nbackend = \"file\"\n",
+		"# mine\n[rotation]\nttl=\"1h\"": "# mine\n[rotation]\nttl=\"1h\"\n\n[store]\nbackend = \"file\"\n",
+		"[rotation]\r\nttl = \"1h\"\r\n": "[rotation]\r\nttl = \"1h\"\r\n\r\n[store]\r\nbackend = \"file\"\r\n",
+		"[ store ] # x\n\n[aws]\n":       "[ store ] # x\nbackend = \"file\"\n\n[aws]\n",
+		"[store]":                        "[store]\nbackend = \"file\"\n",
+		"[store]\n  backend   =   'secret-service'   # chosen\n":            "[store]\n  backend   =   \"file\"   # chosen\n",
+		bom + "[aws]\nfips = true\n[store]\nbackend = \"secret-service\"\n": bom + "[aws]\nfips = true\n[store]\nbackend = \"file\"\n",
+		"store.backend = \"secret-service\"\n":                              "store.backend = \"file\"\n",
+		"store = { backend = \"secret-service\" } # x\n":                    "store = { backend = \"file\" } # x\n",
+		"[store]\nbackend = \"file\"\npassphrase_file = \"/x\"":             "[store]\nbackend = \"file\"\npassphrase_file = \"/x\"",
+		"[store]\npassphrase_file = \"/x\"":                                 "[store]\nbackend = \"file\"\npassphrase_file = \"/x\"",
+	} {
+		got, err := setBackend("config.toml", []byte(before), "file")
+		if err != nil || string(got) != after {
+			t.Errorf("%q:\n got %q %v\nwant %q", before, got, err, after)
+		}
+	}
+	for before, want := range map[string]string{
+		"store = {}\n":                      `config.toml: [store] is written in a form that cannot be edited; write it as [store] with backend = "secret-service" below`,
+		"[store]\npassphrase_file = \"/x\"": `config.toml:3: [store] passphrase_file is for backend = "file" alone; delete the line`,
+		"[store]\nx = 1":                    `config.toml:2: [store] x is no setting; the settings here are backend, passphrase_file`,
+	} {
+		if got, err := setBackend("config.toml", []byte(before), "secret-service"); err == nil || err.Error() != want {
+			t.Errorf("%q: %q\n got %v\nwant %s", before, got, err, want)
+		}
+	}
+	_, err := setBackend("config.toml", nil, "pass")
+	if want := `[store] backend = "pass": backend "pass" is not built yet; write backend = "secret-service"`; err == nil || err.Error() != want {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestSetStoreBackendOnDisk(t *testing.T) {
+	home := t.TempDir()
+	path := filepath.Join(home, ".config", "awskeyd", "config.toml")
+	paths := Paths{User: path, Home: home}
+	if err := SetStoreBackend(path, "file"); err != nil {
+		t.Fatal(err)
+	}
+	for p, mode := range map[string]os.FileMode{filepath.Dir(path): 0o700, path: 0o600} {
+		if info, err := os.Stat(p); err != nil || info.Mode().Perm() != mode {
+			t.Errorf("%s: %v %v", p, info.Mode(), err)
+		}
+	}
+	c, err := Load(paths)
+	if err != nil || c.Store().Backend != "file" {
+		t.Fatalf("%v", err)
+	}
+	// A linked file stays a link.
+	target := filepath.Join(home, "dotfile")
+	if err := os.Rename(path, target); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("../../dotfile", path); err != nil {
+		t.Fatal(err)
+	}
+	if err := SetStoreBackend(path, "secret-service"); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(target); err != nil || string(data) != "[store]\nbackend = \"secret-service\"\n" {
+		t.Errorf("%q %v", data, err)
+	}
+	// A file that is not valid is left alone.
+	if err := os.WriteFile(target, []byte("[store"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := SetStoreBackend(path, "file"); err == nil {
+		t.Error("a broken file was edited")
+	}
+	if data, _ := os.ReadFile(target); string(data) != "[store" {
+		t.Errorf("%q", data)
+	}
+}

@@ -1,0 +1,89 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+var badInputs = []struct{ text, want string }{
+	// Syntax.
+	{"[rotation]\nevery = \"30d", `config.toml:2: not TOML: unterminated basic string`},
+	{"[rotation]\n\nevery = 30d\n", `config.toml:3: not TOML: strings must be quoted; write every = "30d"`},
+	{"[rotation]\nevery = \"30d\"\nevery = \"30d\"", `config.toml:3: not TOML: key every is already defined`},
+	{"[[keys]]\n", `config.toml:1: [[keys]] begins a list of tables; write [keys]`},
+	// Unknown names.
+	{"[rotaton]\n", `config.toml:1: [rotaton] is no table of the configuration; write [rotation]`},
+	{"[key.work]\nevery = \"3d\"", `config.toml:1: [key.work] is no table of the configuration; write [keys.work]`},
+	{"[colours]\n", `config.toml:1: [colours] is no table of the configuration; the tables are [store], [aws], [rotation], [keys], [profiles]`},
+	{"# x\nevery = \"3d\"\n", `config.toml:2: every stands in no table; write it below [rotation]`},
+	{"x = 3\n", `config.toml:1: x is no setting; the tables are [store], [aws], [rotation], [keys], [profiles]`},
+	{"rotation = 3\n", `config.toml:1: rotation is a table; write [rotation], and its settings in the lines below`},
+	{"[rotation]\nttl = \"1h\"\nevry = \"3d\"\n", `config.toml:3: [rotation] evry is no setting; write every`},
+	{"[rotation]\nTTL = \"1h\"\n", `config.toml:2: [rotation] TTL is no setting; write ttl`},
+	{"[store]\npassword = \"x\"\n", `config.toml:2: [store] password is no setting; the settings here are backend, passphrase_file`},
+	{"[rotation.every]\n", `config.toml:1: [rotation.every] is no table here; the settings of [rotation] are every, schedule, ttl, prove, settle, grace, imported_grace, monitor`},
+	{"[keys.a.b]\n", `config.toml:1: [keys.a.b] is no table here; the settings of [keys.a] are region, every, schedule, ttl, prove, settle, grace, imported_grace, monitor`},
+	{"[keys]\nwork = \"30d\"\n", `config.toml:2: [keys] work: each of the keys has a table of its own; write [keys.work]`},
+	{"[profiles.a]\nkey=\"a\"\nregion = \"eu-west-1\"\n", `config.toml:3: [profiles.a] region is no setting; the settings here are key, serve`},
+	// Not built yet.
+	{"[guard]\nadopt = false\n", `config.toml:1: [guard] is not built yet; delete the table`},
+	{"[monitor]\n", `config.toml:1: [monitor] is not built yet; delete the table`},
+	{"[store]\nlock_on = []\n", `config.toml:2: [store] lock_on is not built yet; delete the line`},
+	{"[keys.a]\nrotate_with = \"boss\"\n", `config.toml:2: [keys.a] rotate_with is not built yet; delete the line`},
+	{"[store]\nbackend = \"pass\"\n", `config.toml:2: [store] backend = "pass": backend "pass" is not built yet; write backend = "secret-service"`},
+	{"[profiles.a]\nkey = \"a\"\nserve = \"role\"\n", `config.toml:3: [profiles.a] serve = "role": serve "role" is not built yet; write serve = "key"`},
+	// Values of the wrong kind or form.
+	{"[rotation]\nevery = 30\n", `config.toml:2: [rotation] every is a duration with its unit in quotes; write for example every = "75d"`},
+	{"[aws]\nregion = [\"eu-west-1\"]\n", `config.toml:2: [aws] region is a text in quotes; write for example region = "eu-west-1"`},
+	{"[aws]\nfips = \"yes\"\n", `config.toml:2: [aws] fips is true or false, without quotes; write fips = true`},
+	{"[rotation]\nevery = \"3 days\"\n", `config.toml:2: [rotation] every = "3 days": a duration is written like "3d"; write every = "3d"`},
+	{"[rotation]\nttl = \"soon\"\n", `config.toml:2: [rotation] ttl = "soon": a duration is written like "3d", "12h" or "1d12h"; write for example ttl = "60m"`},
+	{"[store]\nbackend = \"secretservice\"\n", `config.toml:2: [store] backend = "secretservice" is unknown; write backend = "secret-service"`},
+	{"[store]\nbackend = \"vault-of-gold\"\n", `config.toml:2: [store] backend = "vault-of-gold" is unknown; here is built: secret-service, file`},
+	{"[aws]\nregion = \"Frankfurt\"\n", `config.toml:2: [aws] region = "Frankfurt" is no region of AWS; write for example region = "eu-west-1"`},
+	{"[aws]\nendpoint_url = \"aws.example\"\n", `config.toml:2: [aws] endpoint_url is no plain web address; write for example endpoint_url = "https://aws.example"`},
+	{"[aws]\nendpoint_url = \"http://aws.example/x\"\n", `config.toml:2: [aws] endpoint_url: plain http would show your requests to the network and is only for this machine; write endpoint_url = "https://aws.example/x"`},
+	{"[aws]\nproxy = \"proxy:3128\"\n", `config.toml:2: [aws] proxy is no address of a proxy; write for example proxy = "http://proxy.example:3128"`},
+	{"[aws]\nca_bundle = \"ca.pem\"\n", `config.toml:2: [aws] ca_bundle = "ca.pem": the path must begin at the root; write for example ca_bundle = "/etc/ssl/certs/company.pem"`},
+	{"[store]\nbackend = \"secret-service\"\npassphrase_file = \"/x\"\n", `config.toml:3: [store] passphrase_file is for backend = "file" alone; delete the line`},
+	{"[keys.\"a b\"]\n", `config.toml:1: [keys."a b"]: a name has up to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit`},
+	{"[keys.work]\n\n[keys.Work]\n", `config.toml:3: [keys.Work] and [keys.work] (line 1) are the same name, since case does not count; write them as one table`},
+	{"[profiles.a]\nserve = \"key\"\n", `config.toml:1: [profiles.a] names no key; write key = "a" below it`},
+	{"[profiles.a]\nkey = \"-x\"\n", `config.toml:2: [profiles.a] key = "-x": a key's name has up to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit`},
+	// Schedules.
+	{"[rotation]\nschedule = \"@daily\"\n", `config.toml:2: [rotation] schedule = "@daily": a schedule has five fields: minute, hour, day of the month, month, day of the week; write for example schedule = "0 10 1 */2 *"`},
+	{"[rotation]\nschedule = \"61 0 1 1 *\"\n", `config.toml:2: [rotation] schedule = "61 0 1 1 *": a field is not one of cron's; write for example schedule = "0 10 1 */2 *"`},
+	{"[keys.a]\nschedule = \"0 0 30 2 *\"\n", `config.toml:2: [keys.a] schedule = "0 0 30 2 *": no such day comes; write for example schedule = "0 10 1 */2 *"`},
+	{"[keys.a]\nevery = \"30d\"\nschedule = \"0 10 1 * *\"\n", `config.toml:3: [keys.a] has every (line 2) and schedule; keep one of the two`},
+	{"[rotation]\nschedule = \"0 */6 * * *\"\n", `config.toml:2: [rotation] schedule = "0 */6 * * *" comes every 6h, and rotations are at least 1d apart; write for example schedule = "0 10 1 */2 *"`},
+	// Limits.
+	{"[rotation]\nevery = \"12h\"\n", `config.toml:2: [rotation] every = "12h" is too short: rotations are at least 1d apart; write every = "1d"`},
+	{"[rotation]\nttl = \"10m\"\n", `config.toml:2: [rotation] ttl = "10m" is too short: credentials are handed out for 30m to 12h; write ttl = "30m"`},
+	{"[keys.a]\nttl = \"1d\"\n", `config.toml:2: [keys.a] ttl = "1d" is too long: credentials are handed out for 30m to 12h; write ttl = "12h"`},
+	{"[rotation]\nprove = \"10m\"\n", `config.toml:2: [rotation] prove = "10m" is too long: a new access key is proved for 15s to 5m; write prove = "5m"`},
+	{"[rotation]\nsettle = \"0s\"\n", `config.toml:2: [rotation] settle = "0s" is too short: clocks that differ and requests already signed need 20m; write settle = "20m"`},
+	{"[rotation]\nmonitor = \"1m\"\n", `config.toml:2: [rotation] monitor = "1m" is too short: an inactive access key is watched for 1h or more; write monitor = "1h"`},
+	// Relations. The key's own value is to blame before one that suits others.
+	{"[rotation]\ngrace = \"1h\"\n", `config.toml:2: [rotation] grace = "1h" is too short: it covers ttl (1h) and settle (20m); write grace = "1h20m"`},
+	{"[rotation]\nimported_grace = \"1h\"\n", `config.toml:2: [rotation] imported_grace = "1h" is too short: it covers ttl (1h) and settle (20m); write imported_grace = "1h20m"`},
+	{"[rotation]\nmonitor = \"75d\"\n", `config.toml:2: [rotation] monitor = "75d": grace (1d) and monitor (75d) must end before the next rotation (75d later); write monitor = "73d"`},
+	{"[rotation]\nevery = \"8d\"\nmonitor = \"5d\"\n", `config.toml:3: [rotation] monitor = "5d": imported_grace, for an access key that was taken in, (4d) and monitor (5d) must end before the next rotation (8d later); write monitor = "3d"`},
+	{"[rotation]\ngrace = \"70d\"\n", `config.toml:2: [rotation] grace = "70d": grace (70d) and monitor (7d) must end before the next rotation (75d later); write grace = "67d"`},
+	{"[rotation]\nmonitor = \"20d\"\n[keys.a]\nevery = \"10d\"\n", `config.toml:4: [keys.a] every = "10d": grace (1d) and monitor (20d) must end before the next rotation (10d later); write every = "22d"`},
+	{"[rotation]\nsettle = \"80d\"\n", `config.toml:2: [rotation] settle = "80d": grace (80d1h) and monitor (7d) must end before the next rotation (75d later); write a shorter settle, or let rotations be further apart`},
+	{"[rotation]\nmonitor = \"40d\"\n[keys.a]\nschedule = \"0 10 1 * *\"\n", `config.toml:4: [keys.a] schedule = "0 10 1 * *": grace (1d) and monitor (40d) must end before the next rotation (28d later); write a shorter grace or monitor, or let rotations be further apart`},
+}
+
+func TestBadInput(t *testing.T) {
+	for _, c := range badInputs {
+		_, err := read(c.text, "")
+		if err == nil || err.Error() != c.want {
+			t.Errorf("%s\n got %v\nwant %s", strings.TrimSpace(c.text), err, c.want)
+		}
+	}
+	// The system's file is held to the same, under its own name.
+	_, err := read("[rotation]\nevery = \"10d\"\n", "\n[rotation]\nmonitor = \"20d\"\n")
+	if want := `/etc/config.toml:3: [rotation] monitor = "20d": grace (1d) and monitor (20d) must end before the next rotation (10d later); write monitor = "8d"`; err == nil || err.Error() != want {
+		t.Errorf("%v", err)
+	}
+}
