@@ -1,0 +1,3 @@
+package keychain
+
+func (k *Keychain) openFile(Config) error { return built(File) }

@@ -1,0 +1,210 @@
+// Package keychain is the system's keychain as the store sees it: named items,
+// deadlines and errors of few kinds.
+//
+// It alone imports the keyring library (99designs/keyring), through which it
+// reads and writes; what the library cannot tell or would ask a person for (is
+// the collection locked, does anybody answer) it asks the bus itself first. It
+// must never let the library choose a backend, create a collection, raise a
+// prompt or wait for ever, and must never put an item's bytes into an error.
+package keychain
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/99designs/keyring"
+
+	"github.com/awskeyd/awskeyd/store"
+	"github.com/awskeyd/awskeyd/store/keychain/busguard"
+	"github.com/awskeyd/awskeyd/store/secret"
+)
+
+// The library has looked at the environment by now and never does again.
+func init() { busguard.Restore() }
+
+// The backends that are built.
+const (
+	SecretService = "secret-service" // GNOME Keyring, KDE, KeePassXC over D-Bus; Linux
+	File          = "file"           // encrypted files under a passphrase; not on Windows yet
+)
+
+// DefaultDeadline is how long one call may take.
+const DefaultDeadline = 10 * time.Second
+
+// prefix makes our items unique among those of other programs.
+const prefix = "awskeyd."
+
+// Config says which keychain to open.
+type Config struct {
+	Backend string
+	// Folder holds the items of the backend file. It is made if it is missing
+	// and refused unless it is ours alone (0700).
+	Folder string
+	// Passphrase is asked for once, by Open, for the backend file. It may wait
+	// for a person.
+	Passphrase func() (secret.Value, error)
+	// Home is a folder on the file system where the keychain keeps its data, to
+	// be forced to disk after a write; empty: the user's home. The backend file
+	// knows its own.
+	Home string
+	// Deadline of one call; 0: DefaultDeadline. A call that has to wait for
+	// another one may take twice as long.
+	Deadline time.Duration
+}
+
+// backend is what the library's backends do not do by themselves. Its methods
+// are called by the worker alone.
+type backend interface {
+	// ready asks, without a prompt, whether a call can succeed.
+	ready(ctx context.Context) error
+	// read gives the library's error for a Get its kind where only the backend
+	// can know it.
+	read(err error) error
+	// wrote notes that an item was changed.
+	wrote(item string)
+	// sync forces what was written to disk.
+	sync() error
+	close()
+}
+
+// Keychain implements store.Items. It is safe for concurrent use.
+type Keychain struct {
+	ring   keyring.Keyring
+	back   backend
+	worker *worker
+	once   sync.Once
+}
+
+// Open opens one keychain. A locked one opens too: its calls then fail with
+// store.ErrLocked until a person has unlocked it. ErrUnavailable: there is no
+// such keychain here now, with what to do about it; trying again later is
+// right. ErrDenied: the passphrase is wrong, or a folder is not safe.
+func Open(c Config) (*Keychain, error) {
+	if c.Deadline == 0 {
+		c.Deadline = DefaultDeadline
+	}
+	if err := built(c.Backend); err != nil {
+		return nil, err
+	}
+	k := &Keychain{worker: newWorker(c.Deadline)}
+	var err error
+	switch c.Backend {
+	case SecretService:
+		err = k.openSecretService(c)
+	case File:
+		err = k.openFile(c)
+	}
+	if err != nil {
+		k.Close()
+		return nil, err
+	}
+	return k, nil
+}
+
+// Backends returns the backends that are built for this system, the best first.
+func Backends() []string {
+	switch runtime.GOOS {
+	case "linux":
+		return []string{SecretService, File}
+	case "windows":
+		return nil
+	}
+	return []string{File}
+}
+
+func built(name string) error {
+	switch {
+	case slices.Contains(Backends(), name):
+		return nil
+	case name == SecretService || name == File:
+		return fmt.Errorf("%w: backend %s is not on %s yet", store.ErrUnavailable, name, runtime.GOOS)
+	case slices.Contains([]string{"keychain", "wincred", "kwallet", "pass", "keyctl"}, name):
+		return fmt.Errorf("%w: backend %s is not built yet", store.ErrUnavailable, name)
+	}
+	return fmt.Errorf("%w: there is no backend %q; there are %s", store.ErrUnavailable, name, strings.Join(Backends(), ", "))
+}
+
+// Get implements store.Items.
+func (k *Keychain) Get(ctx context.Context, name string) ([]byte, error) {
+	data, _, err := k.worker.run(ctx, nil, func(ctx context.Context, begin func() error, _ []byte) ([]byte, error) {
+		if err := k.enter(ctx, begin); err != nil {
+			return nil, err
+		}
+		item, err := k.ring.Get(prefix + name)
+		return item.Data, k.back.read(err)
+	})
+	return data, explain(err)
+}
+
+// enter makes sure that a call can succeed and that somebody waits for it still.
+func (k *Keychain) enter(ctx context.Context, begin func() error) error {
+	if err := k.back.ready(ctx); err != nil {
+		return err
+	}
+	return begin()
+}
+
+// Set implements store.Items.
+func (k *Keychain) Set(ctx context.Context, name string, data []byte) error {
+	if len(data) > store.MaxRecord {
+		return fmt.Errorf("%w: %d bytes, at most %d fit", store.ErrTooLarge, len(data), store.MaxRecord)
+	}
+	_, begun, err := k.worker.run(ctx, data, func(ctx context.Context, begin func() error, own []byte) ([]byte, error) {
+		if err := k.enter(ctx, begin); err != nil {
+			return nil, err
+		}
+		k.back.wrote(prefix + name)
+		return nil, k.ring.Set(keyring.Item{Key: prefix + name, Data: own, Label: label(name), Description: "access keys kept by awskeyd"})
+	})
+	return changed(err, begun)
+}
+
+// Remove implements store.Items.
+func (k *Keychain) Remove(ctx context.Context, name string) error {
+	_, begun, err := k.worker.run(ctx, nil, func(ctx context.Context, begin func() error, _ []byte) ([]byte, error) {
+		if err := k.enter(ctx, begin); err != nil {
+			return nil, err
+		}
+		// Some backends call it done when there was nothing to remove.
+		item, err := k.ring.Get(prefix + name)
+		clear(item.Data)
+		if absent(err) {
+			return nil, store.ErrAbsent
+		}
+		k.back.wrote(prefix + name)
+		return nil, k.ring.Remove(prefix + name)
+	})
+	return changed(err, begun)
+}
+
+// Sync implements store.Items.
+func (k *Keychain) Sync(ctx context.Context) error {
+	_, _, err := k.worker.run(ctx, nil, func(context.Context, func() error, []byte) ([]byte, error) { return nil, k.back.sync() })
+	return explain(err)
+}
+
+// Close ends the worker. When a call has hung, Close gives up on it after the
+// deadline, says so, and leaves open what the call may still use.
+func (k *Keychain) Close() error {
+	if err := k.worker.close(); err != nil {
+		return err
+	}
+	if k.back != nil {
+		k.once.Do(k.back.close)
+	}
+	return nil
+}
+
+// label is what a person reads in a keychain program that shows labels. Secret
+// Service programs show the item's name instead: the library gives no other.
+func label(name string) string {
+	if strings.HasPrefix(name, "_") {
+		return "awskeyd: list of keys (" + name + ")"
+	}
+	return "awskeyd: access keys of " + name
+}

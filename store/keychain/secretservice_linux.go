@@ -1,0 +1,245 @@
+package keychain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/99designs/keyring"
+	"github.com/godbus/dbus/v5"
+	"golang.org/x/sys/unix"
+
+	"github.com/awskeyd/awskeyd/store"
+	"github.com/awskeyd/awskeyd/store/keychain/busguard"
+)
+
+const (
+	provider    = "org.freedesktop.secrets"
+	root        = "/org/freedesktop/secrets"
+	collections = root + "/collection/"
+	// login is the collection that a desktop unlocks at log-in and that
+	// gnome-keyring makes without a prompt. Any other name that does not exist
+	// yet would make the library ask for one to be created, with a prompt.
+	login = "login"
+)
+
+// secretService asks the provider, over a connection of its own and without
+// ever starting one, what the library would find out by hanging.
+type secretService struct {
+	conn       *dbus.Conn
+	collection dbus.ObjectPath
+	home       string
+}
+
+func (k *Keychain) openSecretService(c Config) error {
+	home := c.Home
+	if home == "" {
+		var err error
+		if home, err = os.UserHomeDir(); err != nil {
+			return fmt.Errorf("finding the home folder: %w", err)
+		}
+	}
+	_, _, err := k.worker.run(context.Background(), nil, func(ctx context.Context, begin func() error, _ []byte) ([]byte, error) {
+		s, err := connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s.home = home
+		name, err := s.resolve(ctx)
+		if err == nil {
+			err = begin()
+		}
+		if err == nil {
+			k.ring, err = keyring.Open(keyring.Config{
+				AllowedBackends: []keyring.BackendType{keyring.SecretServiceBackend},
+				ServiceName:     "awskeyd", LibSecretCollectionName: name,
+			})
+		}
+		if err != nil {
+			s.close()
+			return nil, err
+		}
+		k.back = s
+		return nil, nil
+	})
+	return explain(err)
+}
+
+// connect makes a private connection to the bus that busguard found.
+func connect(ctx context.Context) (*secretService, error) {
+	address := busguard.Address()
+	if address == "" || busguard.Reason() != "" {
+		return nil, noBus()
+	}
+	life, end := context.WithCancel(context.Background())
+	tooLate := context.AfterFunc(ctx, end)
+	conn, err := dbus.Connect(address, dbus.WithContext(life))
+	if !tooLate() && err == nil {
+		conn.Close()
+		err = ctx.Err()
+	}
+	if err != nil {
+		end()
+		busguard.Lost("the session bus went away")
+		return nil, noBus()
+	}
+	return &secretService{conn: conn}, nil
+}
+
+func (s *secretService) call(ctx context.Context, object dbus.BusObject, method string, args ...any) *dbus.Call {
+	return object.CallWithContext(ctx, method, dbus.FlagNoAutoStart, args...)
+}
+
+func (s *secretService) property(ctx context.Context, path dbus.ObjectPath, face, name string, into any) error {
+	var v dbus.Variant
+	if err := s.call(ctx, s.conn.Object(provider, path), "org.freedesktop.DBus.Properties.Get", face, name).Store(&v); err != nil {
+		return err
+	}
+	return v.Store(into)
+}
+
+// answers reports whether a provider is on the bus.
+func (s *secretService) answers(ctx context.Context) error {
+	var owned bool
+	err := s.call(ctx, s.conn.BusObject(), "org.freedesktop.DBus.NameHasOwner", provider).Store(&owned)
+	switch {
+	case !s.conn.Connected():
+		busguard.Lost("the session bus went away")
+		return noBus()
+	case err == nil && !owned:
+		return withRemedy(store.ErrUnavailable, "no program on the session bus keeps secrets", remedyProvider)
+	}
+	return err
+}
+
+// resolve finds the collection: login, else the one that the user made the
+// default. It returns the name by which the library finds the same one.
+func (s *secretService) resolve(ctx context.Context) (string, error) {
+	if err := s.answers(ctx); err != nil {
+		return "", err
+	}
+	var there []dbus.ObjectPath
+	if err := s.property(ctx, root, "org.freedesktop.Secret.Service", "Collections", &there); err != nil {
+		return "", err
+	}
+	for _, path := range there {
+		if path == collections+login {
+			s.collection = path
+			return login, nil
+		}
+	}
+	var path dbus.ObjectPath
+	if err := s.call(ctx, s.conn.Object(provider, root), "org.freedesktop.Secret.Service.ReadAlias", "default").Store(&path); err != nil {
+		return "", err
+	}
+	name, ok := strings.CutPrefix(unescape(string(path)), collections)
+	if !ok || name == "" {
+		return "", withRemedy(store.ErrUnavailable, "the keychain has no collection \"login\" and no default one",
+			"log in to the desktop once, or make one in \"Passwords and Keys\"")
+	}
+	s.collection = path
+	return name, nil
+}
+
+// unescape undoes the _xx of object paths as the library does, so that it finds
+// the collection by the name made from it.
+func unescape(path string) string {
+	var out strings.Builder
+	for i := 0; i < len(path); i++ {
+		if path[i] == '_' {
+			if i+3 > len(path) {
+				return path
+			}
+			b, err := strconv.ParseUint(path[i+1:i+3], 16, 8)
+			if err != nil {
+				return path
+			}
+			out.WriteByte(byte(b))
+			i += 2
+			continue
+		}
+		out.WriteByte(path[i])
+	}
+	return out.String()
+}
+
+func (s *secretService) ready(ctx context.Context) error {
+	if err := s.answers(ctx); err != nil {
+		return err
+	}
+	locked, err := s.locked(ctx)
+	if err == nil && locked {
+		err = withRemedy(store.ErrLocked, fmt.Sprintf("the collection %q is locked", s.name()), remedyLocked)
+	}
+	return err
+}
+
+func (s *secretService) locked(ctx context.Context) (bool, error) {
+	var locked bool
+	err := s.property(ctx, s.collection, "org.freedesktop.Secret.Collection", "Locked", &locked)
+	var gone dbus.Error
+	if errors.As(err, &gone) && (strings.HasSuffix(gone.Name, ".UnknownObject") || strings.HasSuffix(gone.Name, ".UnknownMethod")) {
+		return false, withRemedy(store.ErrUnavailable, fmt.Sprintf("the collection %q is gone", s.name()), remedyProvider)
+	}
+	return locked, err
+}
+
+func (s *secretService) name() string {
+	return strings.TrimPrefix(unescape(string(s.collection)), collections)
+}
+
+func (s *secretService) read(err error) error { return err }
+
+func (s *secretService) wrote(string) {}
+
+// sync flushes the whole file system: which file the provider writes is its own
+// affair.
+func (s *secretService) sync() error {
+	f, err := os.Open(s.home)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := unix.Syncfs(int(f.Fd())); err != nil {
+		return &os.PathError{Op: "syncfs", Path: s.home, Err: err}
+	}
+	return nil
+}
+
+func (s *secretService) close() { s.conn.Close() }
+
+// who names the program that answers as the provider.
+func (s *secretService) who(ctx context.Context) string {
+	var pid uint32
+	if err := s.call(ctx, s.conn.BusObject(), "org.freedesktop.DBus.GetConnectionUnixProcessID", provider).Store(&pid); err == nil {
+		if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil {
+			return strings.TrimSuffix(strings.TrimSuffix(filepath.Base(exe), " (deleted)"), "-daemon")
+		}
+	}
+	return "a program"
+}
+
+func probeSecretService(ctx context.Context) (string, error) {
+	s, err := connect(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer s.close()
+	if _, err := s.resolve(ctx); err != nil {
+		return "", err
+	}
+	locked, err := s.locked(ctx)
+	if err != nil {
+		return "", err
+	}
+	state := "unlocked"
+	if locked {
+		state = "locked"
+		err = withRemedy(store.ErrLocked, fmt.Sprintf("the collection %q is locked", s.name()), remedyLocked)
+	}
+	return fmt.Sprintf("%s answers on the session bus, collection %s is %s", s.who(ctx), s.name(), state), err
+}
