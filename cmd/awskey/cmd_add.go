@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/awskeyd/awskeyd/daemon/api"
+	"github.com/awskeyd/awskeyd/daemon/awsfiles"
+	"github.com/awskeyd/awskeyd/store/secret"
+)
+
+// adding is one run of awskey add.
+type adding struct {
+	*app
+	name        string
+	id          string // --access-key-id
+	secretStdin bool
+	csv         string
+	write       bool
+}
+
+// addCmd: there is no flag that takes a secret, since arguments can be read by
+// every program of the machine and stay in the shell's history.
+func (a *app) addCmd() *cobra.Command {
+	add := &adding{app: a}
+	cmd := &cobra.Command{
+		Use:   "add NAME",
+		Short: "takes an access key in, after proving it at AWS",
+		Long: `Takes the access key of an IAM user in under NAME, after proving it at AWS. At a
+terminal it asks for the access key id and the secret; the secret is not shown,
+and is never an argument.`,
+		Example: `  awskey add work --write
+  awskey add work --csv ~/Downloads/alice_accessKeys.csv
+  pass show aws/secret | awskey add work --access-key-id AKIA… --secret-stdin`,
+		Args: named(0),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := refuseLater(cmd, "create", "from-profile", "user", "with"); err != nil {
+				return err
+			}
+			add.name = args[0]
+			return add.run(cmd)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&add.id, "access-key-id", "", "the access key `ID`")
+	flags.BoolVar(&add.secretStdin, "secret-stdin", false, "read the secret from standard input")
+	flags.StringVar(&add.csv, "csv", "", "take both from `FILE`, the console's download")
+	flags.BoolVar(&add.write, "write", false, "write credential_process into the AWS config")
+	laterFlag(cmd, "create", false)
+	laterFlag(cmd, "from-profile", true)
+	laterFlag(cmd, "user", true)
+	laterFlag(cmd, "with", true)
+	return cmd
+}
+
+// run does the steps in an order in which nothing is lost: whatever fails after
+// the daemon has taken the key in says that it has.
+func (a *adding) run(cmd *cobra.Command) error {
+	ctx := cmd.Context()
+	target, noTarget := a.target(a.name)
+	if noTarget != nil && a.write {
+		return noTarget // before anything is asked: what was wanted cannot be done
+	}
+	// A daemon that does not answer is told before a secret is typed.
+	if _, err := a.status(ctx); err != nil {
+		return err
+	}
+	id, key, err := a.credentials(cmd)
+	if err != nil {
+		return err
+	}
+	r, err := a.put(ctx, api.AddRequest{AccessKeyID: id, SecretAccessKey: key.Reveal()})
+	if err != nil {
+		return err
+	}
+	wrote := false
+	if a.write {
+		if wrote, err = target.files.SetCredentialProcess(target.profile, target.command); err != nil {
+			return fmt.Errorf("%s is taken in, but its AWS profile was not written: %w", a.name, err)
+		}
+	}
+	if a.json {
+		a.document(r)
+	} else {
+		a.taken(r)
+		if noTarget == nil {
+			a.useText(target, wrote, a.write)
+		}
+	}
+	if noTarget != nil {
+		a.note("no AWS profile can use %s yet: %v", a.name, noTarget)
+	}
+	if a.csv != "" {
+		return a.offerDeletion(ctx)
+	}
+	return nil
+}
+
+// put sends the key to the daemon; where no store is chosen yet it is chosen
+// first.
+func (a *adding) put(ctx context.Context, r api.AddRequest) (api.AddResult, error) {
+	res, err := a.daemon.Add(ctx, a.name, r)
+	if !isCode(err, "no-store") {
+		return res, err
+	}
+	if err := a.chooseStore(ctx); err != nil {
+		return res, err
+	}
+	return a.daemon.Add(ctx, a.name, r)
+}
+
+// credentials gets id and secret from where the flags say, else from a person.
+func (a *adding) credentials(cmd *cobra.Command) (id string, key secret.Value, err error) {
+	switch {
+	case a.csv != "" && (a.id != "" || a.secretStdin):
+		return "", key, usage(cmd, "--csv holds both: leave --access-key-id and --secret-stdin out")
+	case a.csv != "":
+		return readCSV(a.csv)
+	case a.secretStdin && a.id == "":
+		return "", key, usage(cmd, "--secret-stdin needs --access-key-id too")
+	}
+	id = a.id
+	p := a.person()
+	if p == nil && !a.secretStdin {
+		return "", key, usage(cmd, "there is no terminal to ask at; use --access-key-id ID --secret-stdin, or --csv FILE")
+	}
+	if id == "" {
+		if id, err = p.ask(cmd.Context(), "Access key id: "); err != nil {
+			return "", key, err
+		}
+	}
+	if message := wrongID(id); message != "" {
+		return "", key, usage(cmd, message)
+	}
+	var text string
+	if a.secretStdin && !term.IsTerminal(int(a.stdin.Fd())) {
+		text, err = readSecret(a.stdin)
+	} else {
+		text, err = p.askSecret(cmd.Context(), "Secret access key (not shown): ")
+	}
+	if err != nil {
+		return "", key, err
+	}
+	if message := wrongSecret(text); message != "" {
+		return "", key, usage(cmd, message)
+	}
+	return id, secret.New(text), nil
+}
+
+// readCSV reads the console's download; no error of it quotes a value.
+func readCSV(path string) (string, secret.Value, error) {
+	f, err := os.Open(path)
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err // the path is said once, and in our own words
+	}
+	if err != nil {
+		return "", secret.Value{}, fmt.Errorf("cannot open the CSV file %s: %w", path, err)
+	}
+	defer f.Close()
+	c, err := awsfiles.ReadCSV(f)
+	if err != nil {
+		return "", secret.Value{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return c.AccessKeyID, c.Secret, nil
+}
+
+// maxSecret is far above the 40 bytes of a secret, in bytes.
+const maxSecret = 256
+
+// readSecret takes all of standard input, so that a secret with or without a
+// line's end is the same. No error of it quotes what was read.
+func readSecret(r io.Reader) (string, error) {
+	b, err := io.ReadAll(io.LimitReader(r, 4*maxSecret))
+	if err != nil {
+		return "", errors.New("could not read the secret from standard input")
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+// idPattern is all that AWS promises of an access key id (IAM API reference,
+// AccessKey).
+var idPattern = regexp.MustCompile(`^[A-Z0-9]{16,128}$`)
+
+// wrongID says what is wrong with an access key id and never repeats it: it
+// may be the secret, typed at the wrong question.
+func wrongID(id string) string {
+	switch {
+	case id == "":
+		return "no access key id was given"
+	case strings.HasPrefix(id, "ASIA"):
+		return "the access key id begins with ASIA: the key is temporary, and only keys of IAM users (AKIA…) can be kept"
+	case !idPattern.MatchString(id):
+		return "that is no access key id: it is AKIA and at least 12 more capital letters and digits"
+	}
+	return ""
+}
+
+// wrongSecret finds what can be no secret. AWS documents no shape.
+func wrongSecret(s string) string {
+	switch {
+	case s == "":
+		return "no secret was given"
+	case len(s) > maxSecret || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return "that is no secret access key: it is one word of about 40 letters, digits, / and +"
+	}
+	return ""
+}
+
+// taken says what was learnt of the key.
+func (a *adding) taken(r api.AddResult) {
+	k, now := r.Key, a.now()
+	if r.Already {
+		a.printf("%s is already here\n", k.Name)
+	} else {
+		a.printf("%s is proved at AWS and taken in\n", k.Name)
+	}
+	a.field("user", k.UserARN)
+	a.field("account", account(k.UserARN))
+	current := k.AccessKeyID
+	if k.CreatedAt != nil {
+		current += ", " + age(k.CreatedAt, now) + " old"
+	}
+	a.field("access key", current)
+	if k.DueAt != nil {
+		a.field("next rotation", nextRotation(k, now))
+	}
+}
+
+// account is the twelve digits in an ARN, or nothing.
+func account(arn string) string {
+	if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 {
+		return parts[4]
+	}
+	return ""
+}
+
+// offerDeletion asks whether the file that still holds the secret may go.
+func (a *adding) offerDeletion(ctx context.Context) error {
+	p := a.person()
+	if p == nil {
+		a.note("the secret still stands in %s: delete it", a.csv)
+		return nil
+	}
+	yes, err := p.yes(ctx, "The secret still stands in "+a.csv+". Delete the file?")
+	if err != nil || !yes {
+		return err
+	}
+	if err := os.Remove(a.csv); err != nil {
+		return err
+	}
+	p.say("deleted\n")
+	return nil
+}

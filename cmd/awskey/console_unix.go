@@ -1,0 +1,6 @@
+//go:build !windows
+
+package main
+
+// consoleOut is the terminal itself, wherever the standard streams go.
+const consoleOut = "/dev/tty"

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/awskeyd/awskeyd/daemon/api"
+	"github.com/awskeyd/awskeyd/helper"
+)
+
+// notBuilt are verbs that are promised and do not exist yet: known, so that
+// nobody takes them for a typing error, and in no help text.
+var notBuilt = []string{"init", "doctor", "scan", "eject", "lock", "unlock", "store", "service", "rollback", "completion"}
+
+// notBuiltCmd takes any words and flags after the verb: whatever was meant is not
+// there.
+func notBuiltCmd(verb string) *cobra.Command {
+	return &cobra.Command{
+		Use:                verb,
+		Hidden:             true,
+		DisableFlagParsing: true,
+		RunE:               func(*cobra.Command, []string) error { return notBuiltError(verb) },
+	}
+}
+
+// notBuiltError begins with the words as typed.
+func notBuiltError(what string) error {
+	return &api.Error{Code: "not-built", Message: "awskey " + what + " is not built yet", Exit: helper.ExitUsage}
+}
+
+// laterFlag declares a flag that is promised and does not exist yet; a text
+// flag where it will take a value.
+func laterFlag(cmd *cobra.Command, name string, takesValue bool) {
+	if takesValue {
+		cmd.Flags().String(name, "", "")
+	} else {
+		cmd.Flags().Bool(name, false, "")
+	}
+	_ = cmd.Flags().MarkHidden(name) // it fails only for a flag that is not there
+}
+
+// refuseLater answers the use of such a flag.
+func refuseLater(cmd *cobra.Command, flags ...string) error {
+	for _, f := range flags {
+		if cmd.Flags().Changed(f) {
+			return notBuiltError(cmd.Name() + " --" + f)
+		}
+	}
+	return nil
+}

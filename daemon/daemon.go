@@ -1,0 +1,254 @@
+// Package daemon is the service: it puts the store, the keys, the configuration
+// and the socket together, in an order in which a crash at any point is safe,
+// and takes them apart again.
+//
+// It holds no logic of its own, and it must never let a second daemon of the
+// same user touch the store.
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/awskeyd/awskeyd/daemon/api"
+	"github.com/awskeyd/awskeyd/daemon/config"
+	"github.com/awskeyd/awskeyd/daemon/history"
+	"github.com/awskeyd/awskeyd/daemon/keys"
+	"github.com/awskeyd/awskeyd/helper"
+	"github.com/awskeyd/awskeyd/store"
+)
+
+// Keychains are the kinds of keychain that the program was built with.
+type Keychains struct {
+	// Open opens one, which the caller closes. It must not wait for a person.
+	Open func(ctx context.Context, backend string, o KeychainOptions) (Keychain, error)
+	// Probe says what is here, without raising a prompt.
+	Probe func(ctx context.Context) []api.Backend
+	// Stale reports that a keychain has come within reach which this process can
+	// use only after it began anew.
+	Stale func(ctx context.Context) bool
+}
+
+// KeychainOptions are what the configuration says of the store.
+type KeychainOptions struct {
+	Folder         string // of the file store
+	PassphraseFile string
+	Log            *slog.Logger
+}
+
+// Keychain is an open one.
+type Keychain interface {
+	store.Items
+	io.Closer
+}
+
+// Daemon is one running service.
+type Daemon struct {
+	env       helper.Env
+	version   string
+	log       *slog.Logger
+	history   *history.History
+	files     files
+	keychains Keychains
+	began     time.Time // also when the lock was taken
+	identity  store.Identity
+
+	mu      sync.Mutex // guards what follows
+	config  *config.Config
+	fixed   *config.Config // in force when the store was opened: [store] and [aws] stay as they were
+	faults  []api.Warning  // of the configuration: what a reload found
+	set     *keys.Set      // nil while no store is chosen
+	backend string
+	opened  Keychain
+	openErr error
+	stopSet context.CancelFunc
+}
+
+// Run serves until ctx ends. It returns an *api.Error for everything that a
+// person can mend. What it began is over when it returns.
+func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.File, debug bool) (err error) {
+	f, err := findFiles(env)
+	if err != nil {
+		return err
+	}
+	release, err := api.Lock(f.state)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	began := time.Now()
+
+	cfg, err := config.Load(f.configs)
+	if err != nil {
+		return configError(err)
+	}
+	log, closer, err := openLog(env, f.state, stderr, isTerminal(stderr), debug)
+	if err != nil {
+		return api.NewError(helper.ExitFailed, "log", "cannot open the log: "+err.Error(), "make room, or mend the folder's permissions")
+	}
+	defer func() { err = errors.Join(err, closer.Close()) }()
+	l, err := api.ListenFirst(helper.SocketCandidates(env))
+	if err != nil {
+		return err
+	}
+	identity, err := identify(f.state)
+	if err != nil {
+		return api.NewError(helper.ExitFailed, "identity", "cannot tell this machine from others: "+err.Error(), "")
+	}
+	d := &Daemon{
+		env: env, version: Version(), log: log, history: history.Open(f.state), files: f, keychains: keychains,
+		began: began, identity: identity, config: cfg,
+	}
+	log.Info("awskeyd begins", "version", d.version, "pid", os.Getpid(), "socket", l.Addr().String())
+	defer log.Info("awskeyd has stopped")
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	d.openStore(ctx)
+	defer d.closeStore()
+	var owned sync.WaitGroup
+	owned.Go(func() { config.Watch(ctx, f.configs, cfg, d.reconfigure) })
+	restart := false
+	owned.Go(func() {
+		if restart = d.mindStore(ctx); restart {
+			cancel()
+		}
+	})
+	err = api.Serve(ctx, l, d, log)
+	cancel()
+	owned.Wait()
+	if err == nil && restart {
+		return errRestart
+	}
+	return err
+}
+
+// errRestart asks Main to execute the program again: the keyring library
+// decides once, before main, whether there is a session bus.
+var errRestart = errors.New("the keychain has come back; awskeyd begins anew")
+
+// mindStore goes on trying to open a store that could not be opened. True: the
+// program must begin anew to reach it.
+func (d *Daemon) mindStore(ctx context.Context) (restart bool) {
+	for {
+		d.mu.Lock()
+		waiting, set := d.openErr != nil, d.set
+		d.mu.Unlock()
+		wait := 30 * time.Second
+		if waiting || set != nil && set.Trouble() != nil {
+			wait = 3 * time.Second
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return false
+		case <-t.C:
+		}
+		if d.keychains.Stale != nil && d.keychains.Stale(ctx) {
+			d.log.Info("the session bus is there again: awskeyd begins anew")
+			return true
+		}
+		if waiting {
+			d.openStore(ctx)
+		}
+	}
+}
+
+// openStore opens the keychain that the configuration names, if any. With a
+// keychain that cannot be opened the daemon runs all the same and says so.
+func (d *Daemon) openStore(ctx context.Context) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.config.Store()
+	if s.Backend == "" || d.set != nil {
+		return
+	}
+	d.backend = s.Backend
+	items, err := d.keychains.Open(ctx, s.Backend, KeychainOptions{Folder: d.files.items, PassphraseFile: s.PassphraseFile, Log: d.log})
+	if d.openErr = err; err != nil {
+		d.log.Error("cannot open the store", "backend", s.Backend, "error", err)
+		return
+	}
+	d.opened = items
+	d.fixed = d.config
+	ctx, d.stopSet = context.WithCancel(context.WithoutCancel(ctx))
+	d.set = keys.Open(ctx, keys.Options{
+		Store: store.New(items, d.identity), StateDir: d.files.state,
+		Settings: d.settings, Profiles: d.profiles, AWS: d.awsFor(), Endpoint: d.endpointFor(),
+		History: d.tell, Log: d.log, LockTaken: d.began,
+	})
+}
+
+// closeStore ends every key: a created access key is stored first.
+func (d *Daemon) closeStore() {
+	d.mu.Lock()
+	set, stop, items := d.set, d.stopSet, d.opened
+	d.mu.Unlock()
+	if set == nil {
+		return
+	}
+	stop()
+	set.Close()
+	if err := items.Close(); err != nil {
+		d.log.Warn("closing the store", "error", err)
+	}
+}
+
+// reconfigure takes a changed configuration into force, or says what is wrong
+// with it and keeps the last good one.
+func (d *Daemon) reconfigure(next *config.Config, err error) {
+	if set := d.takeConfig(next, err); set != nil {
+		set.Reconfigure()
+	}
+}
+
+func (d *Daemon) takeConfig(next *config.Config, err error) *keys.Set {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil {
+		d.log.Warn("the configuration is not taken", "error", err)
+		d.faults = []api.Warning{{Code: "bad-config", Severity: "error", Text: err.Error(), Remedy: "mend it; the last good configuration stays in force"}}
+		return nil
+	}
+	d.faults = nil
+	if d.set != nil && (!next.SameStore(d.fixed) || !next.SameAWS(d.fixed)) {
+		d.faults = []api.Warning{{Code: "restart-needed", Severity: "warning", Text: "[store] or [aws] has changed; the daemon still runs with what was there when it began", Remedy: "restart awskeyd"}}
+		d.log.Warn("[store] or [aws] has changed: restart awskeyd to take it into force")
+	}
+	d.config = next
+	d.log.Info("the configuration was read again")
+	return d.set
+}
+
+func (d *Daemon) tell(e api.Event) {
+	d.log.Info(e.Text, "key", e.Key, "event", e.Event, "access_key_id", e.AccessKeyID)
+	if err := d.history.Append(e); err != nil {
+		d.log.Warn("cannot write the history", "error", err)
+	}
+}
+
+// identify makes the two words that a record says of its writer.
+func identify(stateDir string) (store.Identity, error) {
+	machine, err := machineID(stateDir)
+	if err != nil {
+		return store.Identity{}, err
+	}
+	var instance [8]byte
+	rand.Read(instance[:])
+	return store.Identity{Machine: machine, Instance: hex.EncodeToString(instance[:])}, nil
+}
+
+func configError(err error) error {
+	if e, ok := errors.AsType[*config.UnsafeError](err); ok {
+		return api.NewError(helper.ExitRefused, "unsafe-config", "the configuration is not safe: "+e.Path+" "+e.Problem, "type: "+e.Remedy)
+	}
+	return api.NewError(helper.ExitUsage, "bad-config", err.Error(), "")
+}

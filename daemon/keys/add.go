@@ -1,0 +1,223 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/awskeyd/awskeyd/daemon/api"
+	"github.com/awskeyd/awskeyd/daemon/rotation"
+	"github.com/awskeyd/awskeyd/helper"
+	"github.com/awskeyd/awskeyd/store"
+	"github.com/awskeyd/awskeyd/store/secret"
+)
+
+// Add takes a key in after AWS has told whose it is. The same id again under
+// the same name is fine; a user or an id that another key holds is refused.
+func (s *Set) Add(ctx context.Context, name string, q api.AddRequest) (api.AddResult, error) {
+	s.change.Lock()
+	defer s.change.Unlock()
+	var none api.AddResult
+	v := rotation.Version{ID: q.AccessKeyID, Secret: secret.New(q.SecretAccessKey), Imported: true}
+	if err := s.checkAdd(name, v); err != nil {
+		return none, err
+	}
+	if k, err := s.already(name, v.ID); k != nil || err != nil {
+		if err != nil {
+			return none, err
+		}
+		return api.AddResult{Key: k.View(), Already: true}, nil
+	}
+	aws, err := s.AWS(name)
+	if err != nil {
+		return none, api.NewError(helper.ExitUsage, "bad-aws-settings", err.Error(), "mend [aws] in the configuration")
+	}
+	who := aws.Do(ctx, "", rotation.Action{Do: rotation.Prove, Signer: v})
+	if err := refusal(v.ID, who); err != nil {
+		return none, err
+	}
+	if strings.HasSuffix(who.ARN, ":root") {
+		return none, api.NewError(helper.ExitRefused, "root-key", "access key "+rotation.Short(v.ID)+" is the account's root key, which awskeyd never holds", "delete it in the console and make an IAM user with the rights you need")
+	}
+	user := rotation.User{ARN: who.ARN}
+	if !strings.Contains(user.ARN, ":user/") {
+		return none, api.NewError(helper.ExitRefused, "not-a-user", "access key "+rotation.Short(v.ID)+" belongs to "+user.ARN+", which is not an IAM user", "add an IAM user's access key")
+	}
+	for _, k := range s.all() {
+		if k.user() == user.ARN {
+			return none, api.NewError(helper.ExitRefused, "user-held", fmt.Sprintf("the IAM user %s is already held by the key %s", user.Name(), k.name), "use that key, or awskey remove "+k.name+" first")
+		}
+	}
+	r := rotation.New(user, v, s.Options.Endpoint(name), s.Options.Settings(name).TTL, time.Now())
+	list := aws.Do(ctx, user.Name(), rotation.Action{Do: rotation.List, Signer: v})
+	switch list.Result {
+	case rotation.OK:
+		for _, row := range list.Keys {
+			if row.ID == v.ID {
+				r.Current.Created, r.CountFrom = row.Created, row.Created
+			}
+		}
+	case rotation.Denied:
+		// It can be served but not rotated: taken in, and the person is told.
+		r.Hold = &rotation.Hold{Code: rotation.AccessDenied, Phase: rotation.Steady, Since: time.Now().UTC(), ID: v.ID, About: rotation.Clip(list.Text)}
+		r.Phase = rotation.Held
+	default:
+		return none, refusal(v.ID, list)
+	}
+	return s.take(ctx, name, r)
+}
+
+// take writes a new record and begins its life.
+func (s *Set) take(ctx context.Context, name string, r rotation.Record) (api.AddResult, error) {
+	payload, err := rotation.Encode(r)
+	if err != nil {
+		return api.AddResult{}, api.NewError(helper.ExitFailed, "internal", err.Error(), "")
+	}
+	defer clear(payload)
+	if err := s.store.Add(ctx, name, payload); err != nil {
+		return api.AddResult{}, StoreError("put the key "+name+" into the store", err)
+	}
+	k := s.newKey(name)
+	// Read it back as any start would: what is served is what the store holds.
+	loadErr := k.load(ctx)
+	s.mu.Lock()
+	s.begin(k)
+	s.index()
+	s.mu.Unlock()
+	if loadErr != nil {
+		return api.AddResult{}, StoreError("read the key "+name+" back", loadErr)
+	}
+	s.tell(name, rotation.Event{Name: "added", ID: r.Current.ID, Text: "access key " + rotation.Short(r.Current.ID) + " of " + r.User.Name() + " was taken in"})
+	return api.AddResult{Key: k.View()}, nil
+}
+
+func (s *Set) checkAdd(name string, v rotation.Version) error {
+	if !store.ValidName(name) {
+		return api.NewError(helper.ExitUsage, "bad-name", fmt.Sprintf("%q cannot be the name of a key", name), "use letters, digits, dots, dashes and underscores, at most 64, beginning with a letter or digit")
+	}
+	if strings.HasPrefix(v.ID, "ASIA") {
+		return api.NewError(helper.ExitRefused, "temporary-key", "access key "+rotation.Short(v.ID)+" is temporary: it ends by itself and cannot be rotated", "add the IAM user's own access key (AKIA…)")
+	}
+	if err := rotation.CheckID(v.ID); err != nil {
+		return api.NewError(helper.ExitUsage, "bad-access-key-id", err.Error(), "copy it again")
+	}
+	if n := len(v.Secret.Reveal()); n < 16 || n > 64 {
+		return api.NewError(helper.ExitUsage, "bad-secret", "the secret access key has the wrong length; AWS's have 40 characters", "copy it again")
+	}
+	return nil
+}
+
+// already finds the key that holds an id, or that has the name.
+func (s *Set) already(name, id string) (*Key, error) {
+	await(s.looked)
+	for _, k := range s.all() {
+		same := fold(k.name) == fold(name)
+		switch held := k.holds(id); {
+		case held && same:
+			return k, nil
+		case held:
+			return nil, api.NewError(helper.ExitRefused, "id-held", "access key "+rotation.Short(id)+" is already held by the key "+k.name, "use that key, or awskey rename "+k.name+" "+name)
+		case same:
+			return nil, api.NewError(helper.ExitRefused, "name-taken", "there is already a key "+k.name+" with another access key", "choose another name, or awskey remove "+k.name+" first")
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.opened {
+		return nil, StoreError("read the store", s.openErr)
+	}
+	return nil, nil
+}
+
+// refusal says why AWS's answer does not let a key in.
+func refusal(id string, o rotation.Outcome) error {
+	switch o.Result {
+	case rotation.OK:
+		return nil
+	case rotation.Refused:
+		return api.NewError(helper.ExitAWS, "key-refused", "AWS refuses access key "+rotation.Short(id)+": "+o.Text, "copy id and secret again, and see in the console whether the key is active")
+	case rotation.NotSent, rotation.Ambiguous, rotation.Throttled:
+		return api.NewError(helper.ExitFailed, "aws-unreachable", "cannot ask AWS whose access key this is: "+o.Text, "nothing was stored; try again once AWS can be reached")
+	default:
+		return api.NewError(helper.ExitAWS, "aws-refused", "AWS refuses: "+o.Text, "nothing was stored")
+	}
+}
+
+// Rename gives a key another name. Its rotation rests meanwhile.
+func (s *Set) Rename(ctx context.Context, old string, q api.RenameRequest) (api.Key, error) {
+	s.change.Lock()
+	defer s.change.Unlock()
+	if !store.ValidName(q.NewName) {
+		return api.Key{}, s.checkAdd(q.NewName, rotation.Version{})
+	}
+	k, err := s.key(old)
+	if err != nil {
+		return api.Key{}, err
+	}
+	if other, err := s.key(q.NewName); err == nil && other != k {
+		return api.Key{}, api.NewError(helper.ExitRefused, "name-taken", "there is already a key "+other.name, "choose another name")
+	}
+	if err := k.quiet(ctx); err != nil {
+		return api.Key{}, err
+	}
+	k.stop()
+	err = s.store.Rename(ctx, k.name, q.NewName)
+	name := q.NewName
+	if err != nil {
+		name = k.name
+	}
+	next := s.newKey(name)
+	next.previous = k.previous
+	// What was handed out of the present version stays remembered.
+	next.current.Store(k.current.Load())
+	loadErr := next.load(ctx)
+	s.mu.Lock()
+	delete(s.keys, fold(k.name))
+	s.begin(next)
+	s.index()
+	s.mu.Unlock()
+	if err != nil {
+		return api.Key{}, StoreError("rename the key "+old, err)
+	}
+	if loadErr != nil {
+		return api.Key{}, StoreError("read the key "+name+" back", loadErr)
+	}
+	s.tell(name, rotation.Event{Name: "renamed", Text: "renamed from " + old})
+	return next.View(), nil
+}
+
+// Remove forgets a key. IAM is left as it is; the answer names what stays there.
+func (s *Set) Remove(ctx context.Context, name string, q api.RemoveRequest) (api.RemoveResult, error) {
+	s.change.Lock()
+	defer s.change.Unlock()
+	k, err := s.key(name)
+	if err != nil {
+		return api.RemoveResult{}, err
+	}
+	view := k.View()
+	if p := view.Phase; !q.Force && p != string(rotation.Steady) && p != string(rotation.Held) {
+		return api.RemoveResult{}, api.NewError(helper.ExitHeld, "under-way", "the key "+k.name+" is being rotated ("+p+")", "wait until it is over, or awskey remove "+k.name+" --force")
+	}
+	if err := k.quiet(ctx); err != nil && !q.Force {
+		return api.RemoveResult{}, err
+	}
+	k.stop()
+	left := k.ids()
+	if err := s.store.Remove(ctx, k.name); err != nil && !errors.Is(err, store.ErrAbsent) {
+		next := s.newKey(k.name)
+		next.current.Store(k.current.Load())
+		s.mu.Lock()
+		s.begin(next)
+		s.index()
+		s.mu.Unlock()
+		return api.RemoveResult{}, StoreError("remove the key "+name, err)
+	}
+	s.mu.Lock()
+	delete(s.keys, fold(k.name))
+	s.index()
+	s.mu.Unlock()
+	s.tell(k.name, rotation.Event{Name: "removed", Text: "removed from the store"})
+	return api.RemoveResult{LeftInIAM: left}, nil
+}

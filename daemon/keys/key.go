@@ -1,0 +1,311 @@
+// Package keys keeps the living keys of the daemon: it hands out their current
+// versions and performs what package rotation decides, one goroutine a key.
+//
+// It must never hand out a version that the store has not confirmed as
+// current, never act on a record whose last write is in doubt, and never let
+// keychain, disk or network stand between a helper and its answer.
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/awskeyd/awskeyd/daemon/rotation"
+	"github.com/awskeyd/awskeyd/store"
+)
+
+// Records is the store as a key needs it.
+type Records interface {
+	Load(ctx context.Context, name string) (store.Record, error)
+	Save(ctx context.Context, name string, payload []byte) error
+	TakeOver(ctx context.Context, name string, payload []byte) error
+	Unsettled(name string) bool
+}
+
+// AWS performs the calls of package rotation: one attempt each, every request
+// on a new connection, within its own time limit.
+type AWS interface {
+	Do(ctx context.Context, user string, a rotation.Action) rotation.Outcome
+}
+
+// stopLimit is how long a stop waits for a created access key to be stored.
+const stopLimit = 30 * time.Second
+
+// lookEvery bounds each wait: timers stand still while a laptop sleeps
+// (golang/go#35012), the wall clock does not.
+const lookEvery = time.Minute
+
+// Key is one key with the goroutine that owns it. Methods are safe for
+// concurrent use.
+type Key struct {
+	name    string
+	set     *Set
+	current atomic.Pointer[served] // what is handed out; nil while nothing may be
+	asks    chan ask
+	wake    chan struct{}
+	looked  chan struct{} // closed after the first try to read the record
+	done    chan struct{}
+	cancel  context.CancelFunc
+
+	mu       sync.Mutex // guards what follows; only the goroutine writes
+	loaded   bool
+	loadErr  error
+	r        rotation.Record
+	m        rotation.Memory
+	waiting  rotation.Action
+	previous *served // the version before current, for what was handed out of it
+	offset   time.Duration
+	known    bool
+	aws      AWS
+}
+
+// ask is a person's request: a change of the record, made between two steps.
+type ask struct {
+	change func(k *Key) (rotation.Record, []rotation.Event, error)
+	reply  chan error
+}
+
+func (s *Set) newKey(name string) *Key {
+	return &Key{name: name, set: s, asks: make(chan ask), wake: make(chan struct{}, 1), looked: make(chan struct{}), done: make(chan struct{})}
+}
+
+// start begins the goroutine; stop ends it.
+func (k *Key) start(ctx context.Context) {
+	ctx, k.cancel = context.WithCancel(ctx)
+	go func() {
+		defer close(k.done)
+		k.run(ctx)
+	}()
+}
+
+// stop ends the goroutine and waits for it. A created access key is stored or
+// deleted first.
+func (k *Key) stop() {
+	k.cancel()
+	<-k.done
+}
+
+// Wake makes the key look at its settings and the time again.
+func (k *Key) Wake() {
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// do hands a request to the goroutine and waits for its outcome.
+func (k *Key) do(ctx context.Context, change func(k *Key) (rotation.Record, []rotation.Event, error)) error {
+	a := ask{change, make(chan error, 1)}
+	select {
+	case k.asks <- a:
+	case <-k.done:
+		return errors.New("the service is stopping")
+	case <-ctx.Done():
+		return ErrBusy
+	}
+	select {
+	case err := <-a.reply:
+		return err
+	case <-ctx.Done():
+		return ErrBusy
+	}
+}
+
+// ErrBusy is a request that could not be carried out in time, because a call
+// to AWS or to the store is under way.
+var ErrBusy = errors.New("the key is busy")
+
+func (k *Key) run(ctx context.Context) {
+	for fails := 0; !k.loaded; fails++ {
+		err := k.load(ctx)
+		if fails == 0 {
+			close(k.looked)
+		}
+		if err == nil {
+			break
+		}
+		if !k.rest(ctx, min(time.Second<<min(fails, 6), lookEvery)) {
+			return
+		}
+	}
+	var deadline time.Time // of a stop that must still store something
+	for {
+		stopping := ctx.Err() != nil
+		if stopping {
+			if k.m.Created == nil {
+				return
+			}
+			if deadline.IsZero() {
+				deadline = time.Now().Add(stopLimit)
+			}
+			if time.Now().After(deadline) {
+				k.undo(context.WithoutCancel(ctx))
+				return
+			}
+		}
+		n := k.clock()
+		settings := k.set.settings(k.name, k.r)
+		k.refresh(settings.TTL)
+		a := rotation.Decide(k.r, k.m, settings, n)
+		if k.set.store.Unsettled(k.name) && a.Do != rotation.Wait && a.Do != rotation.Save && a.Do != rotation.Note {
+			// An unknown write stands: nothing happens before a later one is known.
+			a = rotation.Action{Do: rotation.Save, Record: k.r}
+		}
+		if a.Do == rotation.Wait {
+			k.mu.Lock()
+			k.waiting = a
+			k.mu.Unlock()
+			d := lookEvery
+			if !a.Until.IsZero() {
+				d = min(d, a.Until.Sub(n.Local))
+			}
+			if stopping { // with something to store, hence only a short back-off
+				pause(ctx, min(d, 250*time.Millisecond))
+				continue
+			}
+			k.rest(ctx, d)
+			continue
+		}
+		k.perform(ctx, a, settings)
+		k.answer(ctx)
+	}
+}
+
+// rest waits for time, a request or a wake-up. False: the daemon stops.
+func (k *Key) rest(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case a := <-k.asks:
+		a.reply <- k.carryOut(ctx, a)
+	case <-k.wake:
+	case <-t.C:
+	}
+	return true
+}
+
+// answer carries out a request that waits, between two actions.
+func (k *Key) answer(ctx context.Context) {
+	select {
+	case a := <-k.asks:
+		a.reply <- k.carryOut(ctx, a)
+	default:
+	}
+}
+
+// pause sleeps also when ctx is over.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	<-t.C
+}
+
+func (k *Key) carryOut(ctx context.Context, a ask) error {
+	if !k.loaded {
+		return k.loadErr
+	}
+	r, events, err := a.change(k)
+	if err != nil {
+		return err
+	}
+	save := rotation.Action{Do: rotation.Save, Record: r, Events: events}
+	if o, err := k.save(ctx, save); err != nil {
+		k.observe(save, o, k.set.settings(k.name, k.r))
+		return err
+	}
+	return nil
+}
+
+// load reads the record and begins to hand out its current version.
+func (k *Key) load(ctx context.Context) error {
+	rec, err := k.set.store.Load(ctx, k.name)
+	if err == nil {
+		var r rotation.Record
+		r, err = rotation.Decode(rec.Payload)
+		clear(rec.Payload)
+		if err == nil {
+			return k.adopt(rec, r)
+		}
+		err = fmt.Errorf("%w: %w", store.ErrDamaged, err)
+		if errors.Is(err, rotation.ErrNewer) {
+			err = fmt.Errorf("%w: upgrade awskeyd", rotation.ErrNewer)
+		}
+	}
+	k.mu.Lock()
+	k.loadErr = err
+	k.mu.Unlock()
+	k.set.log.Warn("cannot read the record of a key", "key", k.name, "error", err)
+	return err
+}
+
+func (k *Key) adopt(rec store.Record, r rotation.Record) error {
+	aws, err := k.set.AWS(k.name)
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.r, k.m, k.aws = r, rotation.Memory{Doubt: !rec.Certain}, aws
+	k.loaded, k.loadErr = true, nil
+	if rec.Foreign {
+		k.m.Barrier = &rotation.Hold{Code: rotation.OtherMachine, Phase: r.At(), Since: time.Now().UTC()}
+	}
+	return k.serve(r)
+}
+
+// serve puts the record's current version into force. With k.mu held.
+func (k *Key) serve(r rotation.Record) error {
+	ttl := k.set.settings(k.name, r).TTL
+	now := k.current.Load()
+	next, err := newServed(r, ttl)
+	if err != nil {
+		return err
+	}
+	if now != nil && now.id == next.id {
+		if now.ttl == next.ttl {
+			return nil
+		}
+		next.handedOut.Store(now.handedOut.Load()) // its readers may still add to now's
+	}
+	k.current.Store(next)
+	if now != nil && now.id != next.id {
+		k.previous = now
+	}
+	return nil
+}
+
+// refresh takes a changed ttl into force, as far as the record allows.
+func (k *Key) refresh(ttl time.Duration) {
+	if v := k.current.Load(); v != nil && v.ttl == min(ttl, k.r.MaxTTL) {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.serve(k.r); err != nil {
+		k.log(slog.LevelError, "cannot hand out the access key", "error", err)
+	}
+}
+
+// clock is the time with all that only this process knows.
+func (k *Key) clock() rotation.Now {
+	now := time.Now()
+	n := rotation.Now{
+		Local: now.Round(0), Offset: k.offset, Known: k.known,
+		Awake: now.Sub(k.set.began), LockTaken: k.set.LockTaken.Round(0), Noted: k.set.noted.ids(),
+	}
+	if k.previous != nil && k.r.Previous != nil && k.previous.id == k.r.Previous.ID {
+		n.HandedOut = k.previous.until()
+	}
+	return n
+}
+
+func (k *Key) log(level slog.Level, text string, args ...any) {
+	k.set.log.Log(context.Background(), level, text, append([]any{"key", k.name}, args...)...)
+}

@@ -1,0 +1,260 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/awskeyd/awskeyd/daemon/api"
+	"github.com/awskeyd/awskeyd/daemon/rotation"
+	"github.com/awskeyd/awskeyd/helper"
+	"github.com/awskeyd/awskeyd/store"
+)
+
+// Store is the whole store as the set of keys needs it.
+type Store interface {
+	Records
+	Names(ctx context.Context) ([]string, error)
+	Add(ctx context.Context, name string, payload []byte) error
+	Rename(ctx context.Context, old, now string) error
+	Remove(ctx context.Context, name string) error
+}
+
+// Options are what a Set lives on.
+type Options struct {
+	Store     Store
+	StateDir  string // for the ids of access keys just created
+	Settings  func(key string) rotation.Settings
+	Profiles  func(keys []string) []api.Profile
+	AWS       func(key string) (AWS, error)
+	Endpoint  func(key string) string // the endpoint in force
+	History   func(api.Event)
+	Log       *slog.Logger
+	LockTaken time.Time // when this process became the only daemon
+}
+
+// Set is all keys of the daemon. Methods are safe for concurrent use.
+type Set struct {
+	Options
+	store Store
+	log   *slog.Logger
+	noted *noted
+	began time.Time // monotonic
+
+	change   sync.Mutex // one add, rename or remove at a time
+	mu       sync.Mutex // guards keys, openErr
+	keys     map[string]*Key
+	openErr  error
+	opened   bool
+	profiles atomic.Pointer[map[string]*Key] // by lower-case name: what helpers ask
+	running  context.Context
+	looked   chan struct{} // closed after the first look at the store
+	done     chan struct{}
+}
+
+// Open begins to read the store, and goes on trying while it is locked or
+// away. Close ends everything that was begun.
+func Open(ctx context.Context, o Options) *Set {
+	s := &Set{
+		Options: o, store: o.Store, log: o.Log, noted: openNoted(o.StateDir, o.Log), began: time.Now(),
+		keys: map[string]*Key{}, running: ctx, looked: make(chan struct{}), done: make(chan struct{}),
+		openErr: errors.New("the store has not been read yet"),
+	}
+	s.profiles.Store(&map[string]*Key{})
+	go func() {
+		defer close(s.done)
+		s.readNames()
+		close(s.looked)
+		s.keepReading(ctx)
+	}()
+	return s
+}
+
+// Close waits for every goroutine; the context given to Open must be over. A
+// created access key that is not stored yet is stored or deleted first.
+func (s *Set) Close() {
+	<-s.done
+	for _, k := range s.all() {
+		k.stop()
+	}
+}
+
+func (s *Set) keepReading(ctx context.Context) {
+	for fails := 0; ; fails++ {
+		s.mu.Lock()
+		opened := s.opened
+		s.mu.Unlock()
+		if opened {
+			return
+		}
+		t := time.NewTimer(min(time.Second<<min(fails, 5), 30*time.Second))
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
+		}
+		s.readNames()
+	}
+}
+
+// readNames starts the keys that the index names. Names that can be read are
+// served even where the rest cannot.
+func (s *Set) readNames() {
+	names, err := s.store.Names(s.running)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range names {
+		if s.keys[fold(name)] == nil {
+			s.begin(s.newKey(name))
+		}
+	}
+	if s.opened, s.openErr = err == nil, err; err != nil {
+		s.log.Warn("cannot read the store", "error", err)
+	}
+	s.index()
+}
+
+// begin starts a key. With s.mu held.
+func (s *Set) begin(k *Key) {
+	s.keys[fold(k.name)] = k
+	k.start(s.running)
+}
+
+func fold(name string) string { return strings.ToLower(name) }
+
+// index makes the table that helpers ask. With s.mu held.
+func (s *Set) index() {
+	names := make([]string, 0, len(s.keys))
+	for _, k := range s.keys {
+		names = append(names, k.name)
+	}
+	table := map[string]*Key{}
+	for _, p := range s.Options.Profiles(names) {
+		if k := s.keys[fold(p.Key)]; k != nil {
+			table[fold(p.Name)] = k
+		}
+	}
+	s.profiles.Store(&table)
+}
+
+// Reconfigure makes every key look at new settings.
+func (s *Set) Reconfigure() {
+	s.mu.Lock()
+	s.index()
+	s.mu.Unlock()
+	for _, k := range s.all() {
+		k.Wake()
+	}
+}
+
+func (s *Set) all() []*Key {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Values(s.keys), func(a, b *Key) int { return strings.Compare(fold(a.name), fold(b.name)) })
+}
+
+func (s *Set) key(name string) (*Key, error) {
+	await(s.looked)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := s.keys[fold(name)]; k != nil {
+		return k, nil
+	}
+	if !s.opened {
+		return nil, StoreError("read the store", s.openErr)
+	}
+	return nil, api.NewError(helper.ExitUnknown, "no-such-key", "there is no key "+name, "awskey list shows them, awskey add "+name+" takes one in")
+}
+
+// settings are the key's own, as the endpoint it was added through allows.
+func (s *Set) settings(name string, r rotation.Record) rotation.Settings {
+	settings := s.Options.Settings(name)
+	settings.Endpoint = s.Options.Endpoint(name)
+	settings.Loopback = Loopback(r.Endpoint)
+	return settings
+}
+
+func (s *Set) tell(key string, e rotation.Event) {
+	s.Options.History(api.Event{Time: time.Now().UTC(), Key: key, Event: e.Name, AccessKeyID: e.ID, Text: e.Text})
+}
+
+// firstLook bounds how long an answer waits, twice, for a daemon that has just
+// begun to read its store: helpers give up after 4 s.
+const firstLook = 1500 * time.Millisecond
+
+// Credentials is the answer for a helper: memory only, except that the first
+// ones after a start wait, within bounds, until the store was looked at.
+func (s *Set) Credentials(profile string) ([]byte, error) {
+	if k := (*s.profiles.Load())[fold(profile)]; k != nil {
+		if v := k.current.Load(); v != nil {
+			return v.answer(time.Now()), nil
+		}
+	}
+	await(s.looked)
+	k := (*s.profiles.Load())[fold(profile)]
+	if k == nil {
+		return nil, s.noProfile(profile)
+	}
+	await(k.looked)
+	v := k.current.Load()
+	if v == nil {
+		k.mu.Lock()
+		err := k.loadErr
+		k.mu.Unlock()
+		if err == nil {
+			err = errors.New("it has not been read yet")
+		}
+		return nil, StoreError("read the key "+k.name, err)
+	}
+	return v.answer(time.Now()), nil
+}
+
+func await(looked <-chan struct{}) {
+	limit := time.NewTimer(firstLook)
+	defer limit.Stop()
+	select {
+	case <-looked:
+	case <-limit.C:
+	}
+}
+
+func (s *Set) noProfile(profile string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.opened {
+		return StoreError("read the store", s.openErr)
+	}
+	return api.NewError(helper.ExitUnknown, "no-such-profile", "there is no profile "+profile, "awskey status lists the profiles, awskey add "+profile+" takes a key in")
+}
+
+// StoreError tells a person of keychain trouble: each kind has its own remedy.
+func StoreError(tried string, err error) *api.Error {
+	kinds := []struct {
+		kind         error
+		exit         int
+		code, remedy string
+	}{
+		{store.ErrLocked, helper.ExitLocked, "store-locked", "unlock your keyring (log in to the desktop, or unlock it in its own program); awskeyd goes on by itself"},
+		{store.ErrHung, helper.ExitLocked, "store-hung", "look for a dialog of your keyring that waits for an answer, or restart the keyring"},
+		{store.ErrDenied, helper.ExitLocked, "store-denied", "allow awskeyd to use your keyring"},
+		{store.ErrUnavailable, helper.ExitLocked, "store-unavailable", "start the keyring; awskeyd goes on by itself"},
+		{store.ErrEmptied, helper.ExitLocked, "store-emptied", "restore the keyring from a backup, or awskey remove the key and add it again"},
+		{store.ErrDamaged, helper.ExitFailed, "record-damaged", "restore the keyring from a backup, or awskey remove the key and add it again"},
+		{store.ErrNewer, helper.ExitFailed, "record-newer", "upgrade awskeyd"},
+		{store.ErrChanged, helper.ExitHeld, "store-changed", "see awskey status"},
+		{ErrBusy, helper.ExitHeld, "busy", "try again in a moment"},
+	}
+	for _, k := range kinds {
+		if errors.Is(err, k.kind) {
+			return api.NewError(k.exit, k.code, "cannot "+tried+": "+err.Error(), k.remedy)
+		}
+	}
+	return api.NewError(helper.ExitFailed, "store-failed", "cannot "+tried+": "+err.Error(), "see awskey logs")
+}

@@ -1,0 +1,187 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/awskeyd/awskeyd/daemon/api"
+	"github.com/awskeyd/awskeyd/daemon/rotation"
+	"github.com/awskeyd/awskeyd/helper"
+	"github.com/awskeyd/awskeyd/store"
+)
+
+// View is the key as a person sees it.
+func (k *Key) View() api.Key {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	v := api.Key{Name: k.name}
+	if !k.loaded {
+		v.Phase = string(rotation.Held)
+		v.Hold = k.unread()
+		return v
+	}
+	r, n, s := k.r, k.clock(), k.set.settings(k.name, k.r)
+	v.UserARN, v.AccessKeyID, v.Phase, v.Paused = r.User.ARN, r.Current.ID, string(r.Phase), r.Paused
+	v.CreatedAt, v.DueAt = moment(r.Current.Created), moment(rotation.Due(r, s))
+	if r.Next != nil {
+		v.Next = &api.Next{AccessKeyID: r.Next.ID}
+	}
+	v.Previous = previous(r, n)
+	hold := r.Hold
+	if k.m.Barrier != nil {
+		hold, v.Phase = k.m.Barrier, string(rotation.Held)
+	}
+	if hold != nil {
+		v.Hold = &api.Hold{Code: string(hold.Code), Text: hold.Text(), Choices: hold.Choices(), Phase: string(hold.Phase), Since: moment(hold.Since)}
+	}
+	return v
+}
+
+func previous(r rotation.Record, n rotation.Now) *api.Previous {
+	if r.Victim == nil || r.Victim.Why == rotation.NeverProved {
+		return nil
+	}
+	p := &api.Previous{AccessKeyID: r.Victim.ID, Status: "Active"}
+	switch r.At() {
+	case rotation.Draining:
+		p.ServedUntil = moment(r.ServedUntil(n.HandedOut, n.LockTaken))
+		p.DeactivateAt = moment(r.DeactivateAt)
+	case rotation.Monitoring, rotation.Deleting:
+		p.Status = "Inactive"
+		p.DeleteAt = moment(r.DeleteAt)
+	}
+	return p
+}
+
+// unread is the hold of a key whose record cannot be read. With k.mu held.
+func (k *Key) unread() *api.Hold {
+	err := k.loadErr
+	if err == nil {
+		err = errors.New("it has not been read yet")
+	}
+	code := rotation.StoreChanged
+	if errors.Is(err, store.ErrEmptied) {
+		code = rotation.Emptied
+	}
+	return &api.Hold{Code: string(code), Text: err.Error(), Choices: []string{}, Phase: string(rotation.Steady)}
+}
+
+// moment is a time for a document: UTC, whole seconds, absent when zero.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC().Truncate(time.Second)
+	return &t
+}
+
+func (k *Key) user() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.r.User.ARN
+}
+
+func (k *Key) ids() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.loaded {
+		return []string{}
+	}
+	return k.r.Ids()
+}
+
+func (k *Key) holds(id string) bool { return slices.Contains(k.ids(), id) }
+
+// Warnings tell what works and should not stay so.
+func (k *Key) Warnings() []api.Warning {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.loaded {
+		return nil
+	}
+	var list []api.Warning
+	warn := func(code, severity, text, remedy string) {
+		list = append(list, api.Warning{Code: code, Severity: severity, Text: k.name + ": " + text, Remedy: remedy})
+	}
+	if k.m.RetryText != "" {
+		warn("retrying", "warning", k.m.RetryText, "awskeyd tries again by itself")
+	}
+	switch k.waiting.Why {
+	case rotation.ForClock:
+		warn("clock", "error", "this machine's clock and AWS's differ by "+k.offset.Abs().Round(time.Second).String()+"; the rotation waits", "set the clock right")
+	case rotation.ForEvidence:
+		if e := k.m.Evidence; e != nil {
+			warn("no-evidence", "info", "AWS does not tell when the old access key was last used; it stays active longer", "allow iam:GetAccessKeyLastUsed (awskey policy "+k.name+")")
+		}
+	}
+	return list
+}
+
+// List is every key, in order of name.
+func (s *Set) List() []api.Key {
+	await(s.looked)
+	list := []api.Key{}
+	for _, k := range s.all() {
+		list = append(list, k.View())
+	}
+	return list
+}
+
+// Warnings are those of all keys.
+func (s *Set) Warnings() []api.Warning {
+	list := []api.Warning{}
+	var lifted []string
+	for _, k := range s.all() {
+		list = append(list, k.Warnings()...)
+		if k.emulated() {
+			lifted = append(lifted, k.name)
+		}
+	}
+	if len(lifted) > 0 {
+		list = append(list, api.Warning{Code: "limits-lifted", Severity: "info", Text: "added through an emulator on this machine, so that no limit of settings holds: " + strings.Join(lifted, ", ")})
+	}
+	return list
+}
+
+func (k *Key) emulated() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return Loopback(k.r.Endpoint)
+}
+
+// Trouble is what keeps the store from being read, nil while all is well.
+func (s *Set) Trouble() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.openErr
+}
+
+// Key is one key by name.
+func (s *Set) Key(_ context.Context, name string) (api.Key, error) {
+	k, err := s.key(name)
+	if err != nil {
+		return api.Key{}, err
+	}
+	return k.View(), nil
+}
+
+// errSettled ends a request that needed no write of its own.
+var errSettled = errors.New("settled")
+
+// quiet waits until no action is under way, and refuses while a created access
+// key is not stored.
+func (k *Key) quiet(ctx context.Context) error {
+	err := k.do(ctx, func(k *Key) (rotation.Record, []rotation.Event, error) {
+		if k.m.Created != nil {
+			return k.r, nil, ErrBusy
+		}
+		return k.r, nil, errSettled
+	})
+	if errors.Is(err, ErrBusy) {
+		return api.NewError(helper.ExitHeld, "busy", "the key "+k.name+" is in the middle of a step", "try again in a moment")
+	}
+	return nil // a key that could not be read is quiet
+}

@@ -1,0 +1,213 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"github.com/awskeyd/awskeyd/daemon/api"
+	"github.com/awskeyd/awskeyd/daemon/config"
+	"github.com/awskeyd/awskeyd/daemon/keys"
+	"github.com/awskeyd/awskeyd/helper"
+)
+
+var _ api.Service = (*Daemon)(nil)
+
+// keySet is the set of keys, or why there is none.
+func (d *Daemon) keySet() (*keys.Set, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.set != nil:
+		return d.set, nil
+	case d.openErr != nil:
+		return nil, keys.StoreError("open the store "+d.backend, d.openErr)
+	default:
+		return nil, api.NewError(helper.ExitUsage, "no-store", "no store is chosen yet: awskeyd does not know where to keep keys",
+			fmt.Sprintf("write into %s:  [store]  backend = \"secret-service\"  (or \"file\")", d.files.configs.User))
+	}
+}
+
+// Credentials answers a helper from memory.
+func (d *Daemon) Credentials(profile string) ([]byte, error) {
+	set, err := d.keySet()
+	if err != nil {
+		return nil, err
+	}
+	return set.Credentials(profile)
+}
+
+// Status tells of everything. It never fails: what is wrong stands in it.
+func (d *Daemon) Status(context.Context) (api.Status, error) {
+	d.mu.Lock()
+	set, backend, faults, openErr := d.set, d.backend, d.faults, d.openErr
+	d.mu.Unlock()
+	s := api.Status{
+		Daemon:   api.Daemon{Version: d.version, PID: os.Getpid(), StartedAt: d.began.UTC().Round(0).Truncate(1e9), Store: api.Store{Backend: backend, State: "none"}},
+		Keys:     []api.Key{},
+		Profiles: []api.Profile{},
+		Warnings: append([]api.Warning{}, faults...),
+	}
+	if set != nil {
+		s.Keys = set.List()
+		openErr = set.Trouble()
+		s.Warnings = append(s.Warnings, set.Warnings()...)
+		names := make([]string, 0, len(s.Keys))
+		for _, k := range s.Keys {
+			names = append(names, k.Name)
+		}
+		s.Profiles = append(s.Profiles, d.profiles(names)...)
+		s.Daemon.Store.State = "ready"
+	}
+	if openErr != nil {
+		e := keys.StoreError("read the store", openErr)
+		s.Daemon.Store.State = storeState(e.Code)
+		s.Warnings = append(s.Warnings, api.Warning{Code: e.Code, Severity: "error", Text: e.Message, Remedy: e.Remedy})
+	}
+	return s, nil
+}
+
+func storeState(code string) string {
+	switch code {
+	case "store-locked":
+		return "locked"
+	case "store-denied":
+		return "denied"
+	case "store-hung":
+		return "hung"
+	default:
+		return "unavailable"
+	}
+}
+
+// Key is one key.
+func (d *Daemon) Key(ctx context.Context, name string) (api.Key, error) {
+	return with(d, func(s *keys.Set) (api.Key, error) { return s.Key(ctx, name) })
+}
+
+// Add takes a key in.
+func (d *Daemon) Add(ctx context.Context, name string, r api.AddRequest) (api.AddResult, error) {
+	return with(d, func(s *keys.Set) (api.AddResult, error) { return s.Add(ctx, name, r) })
+}
+
+// Remove forgets a key.
+func (d *Daemon) Remove(ctx context.Context, name string, r api.RemoveRequest) (api.RemoveResult, error) {
+	return with(d, func(s *keys.Set) (api.RemoveResult, error) { return s.Remove(ctx, name, r) })
+}
+
+// Rename gives a key another name.
+func (d *Daemon) Rename(ctx context.Context, name string, r api.RenameRequest) (api.Key, error) {
+	return with(d, func(s *keys.Set) (api.Key, error) { return s.Rename(ctx, name, r) })
+}
+
+// Rotate begins a rotation now.
+func (d *Daemon) Rotate(ctx context.Context, name string) (api.Key, error) {
+	return with(d, func(s *keys.Set) (api.Key, error) { return s.Rotate(ctx, name) })
+}
+
+// Pause freezes a rotation.
+func (d *Daemon) Pause(ctx context.Context, name string) (api.Key, error) {
+	return with(d, func(s *keys.Set) (api.Key, error) { return s.Pause(ctx, name) })
+}
+
+// Resume undoes Pause.
+func (d *Daemon) Resume(ctx context.Context, name string) (api.Key, error) {
+	return with(d, func(s *keys.Set) (api.Key, error) { return s.Resume(ctx, name) })
+}
+
+// Resolve settles a hold.
+func (d *Daemon) Resolve(ctx context.Context, name string, r api.ResolveRequest) (api.Key, error) {
+	return with(d, func(s *keys.Set) (api.Key, error) { return s.Resolve(ctx, name, r) })
+}
+
+func with[T any](d *Daemon, do func(*keys.Set) (T, error)) (T, error) {
+	set, err := d.keySet()
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return do(set)
+}
+
+// History is what happened.
+func (d *Daemon) History(_ context.Context, name string, limit int) ([]api.Event, error) {
+	events, err := d.history.Query(name, limit)
+	if err != nil {
+		return nil, api.NewError(helper.ExitFailed, "history", "cannot read the history: "+err.Error(), "")
+	}
+	return events, nil
+}
+
+// Events delivers what happens from now on.
+func (d *Daemon) Events(ctx context.Context) (<-chan api.Event, error) {
+	return d.history.Subscribe(ctx), nil
+}
+
+// Backends says what can hold keys here.
+func (d *Daemon) Backends(ctx context.Context) ([]api.Backend, error) {
+	list := d.keychains.Probe(ctx)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range list {
+		list[i].InForce = list[i].Name == d.backend
+	}
+	return list, nil
+}
+
+// Choose writes the person's first choice of a store down and puts it into
+// force. A store in force is never swapped.
+func (d *Daemon) Choose(ctx context.Context, r api.ChooseRequest) (api.Backend, error) {
+	d.mu.Lock()
+	backend := d.backend
+	d.mu.Unlock()
+	if backend != "" {
+		return api.Backend{}, api.NewError(helper.ExitRefused, "store-chosen", "the store "+backend+" is in force", "edit [store] in the configuration and restart awskeyd; keys do not move by themselves")
+	}
+	for _, b := range d.keychains.Probe(ctx) {
+		if b.Name != r.Backend {
+			continue
+		}
+		if !b.Available {
+			return api.Backend{}, api.NewError(helper.ExitLocked, "store-unavailable", "cannot use the store "+b.Name+": "+b.Text, "")
+		}
+		return d.choose(ctx, b)
+	}
+	return api.Backend{}, api.NewError(helper.ExitUsage, "bad-backend", fmt.Sprintf("there is no store %q", r.Backend), "choose secret-service or file")
+}
+
+func (d *Daemon) choose(ctx context.Context, b api.Backend) (api.Backend, error) {
+	if err := config.SetStoreBackend(d.files.configs.User, b.Name); err != nil {
+		return api.Backend{}, api.NewError(helper.ExitFailed, "config", "cannot write the choice down: "+err.Error(), "")
+	}
+	next, err := config.Load(d.files.configs)
+	if err != nil {
+		return api.Backend{}, configError(err)
+	}
+	d.mu.Lock()
+	d.config = next
+	d.mu.Unlock()
+	d.openStore(context.WithoutCancel(ctx))
+	if _, err := d.keySet(); err != nil {
+		return api.Backend{}, err
+	}
+	b.InForce = true
+	return b, nil
+}
+
+// Version is the program's: the module's, or the commit it was built from.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return "devel-" + s.Value[:12]
+		}
+	}
+	return "devel"
+}
