@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -109,7 +110,7 @@ func (f *fakeAWS) ids() []string {
 	return ids
 }
 
-var settings = rotation.Settings{
+var defaults = rotation.Settings{
 	Every: 75 * 24 * time.Hour, TTL: time.Hour, Prove: time.Minute, Settle: 20 * time.Minute,
 	Grace: 24 * time.Hour, ImportedGrace: 7 * 24 * time.Hour, Monitor: 7 * 24 * time.Hour,
 }
@@ -122,6 +123,7 @@ type rig struct {
 	dir    string
 	set    *keys.Set
 	end    func()
+	ttl    atomic.Int64 // of leases; the test changes it under way
 	mu     sync.Mutex
 	events []api.Event
 	told   chan api.Event
@@ -129,6 +131,7 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	r := &rig{t: t, aws: newAWS(), items: storetest.NewFaulty(), dir: t.TempDir(), told: make(chan api.Event, 4096)}
+	r.ttl.Store(int64(defaults.TTL))
 	r.start()
 	return r
 }
@@ -138,7 +141,11 @@ func (r *rig) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.set = keys.Open(ctx, keys.Options{
 		Store: store.New(r.items, store.Identity{Machine: "machine", Instance: fmt.Sprint(time.Now().UnixNano())}), StateDir: r.dir,
-		Settings: func(string) rotation.Settings { return settings },
+		Settings: func(string) rotation.Settings {
+			s := defaults
+			s.TTL = time.Duration(r.ttl.Load())
+			return s
+		},
 		Profiles: func(names []string) []api.Profile {
 			var list []api.Profile
 			for _, n := range names {

@@ -287,13 +287,11 @@ func TestRenameAndRemove(t *testing.T) {
 // daemon. A larger one is written into the record before it is handed out.
 func TestTTLIsTakenIntoForce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		was := settings
-		defer func() { settings = was }()
 		r := newRig(t)
 		defer func() { r.end() }()
 		r.add()
 		for _, ttl := range []time.Duration{3 * time.Hour, 30 * time.Minute} {
-			settings.TTL = ttl
+			r.ttl.Store(int64(ttl))
 			r.set.Reconfigure()
 			synctest.Wait()
 			if got := time.Until(r.lease().Expiration); got > ttl || got < ttl-2*time.Second {
@@ -301,7 +299,7 @@ func TestTTLIsTakenIntoForce(t *testing.T) {
 			}
 		}
 		r.items.Down(store.ErrLocked)
-		settings.TTL = 12 * time.Hour
+		r.ttl.Store(int64(12 * time.Hour))
 		r.set.Reconfigure()
 		synctest.Wait()
 		if got := time.Until(r.lease().Expiration); got > 3*time.Hour {
