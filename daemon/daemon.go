@@ -60,6 +60,9 @@ type Daemon struct {
 	began     time.Time // also when the lock was taken
 	identity  store.Identity
 
+	looked  chan struct{} // closed after the first try to open the store
+	opening sync.Mutex    // one opening of the store at a time; taken before mu
+
 	mu      sync.Mutex // guards what follows
 	config  *config.Config
 	fixed   *config.Config // in force when the store was opened: [store] and [aws] stay as they were
@@ -94,26 +97,25 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.Fi
 		return api.NewError(helper.ExitFailed, "log", "cannot open the log: "+err.Error(), "make room, or mend the folder's permissions")
 	}
 	defer func() { err = errors.Join(err, closer.Close()) }()
-	l, err := api.ListenFirst(helper.SocketCandidates(env))
-	if err != nil {
-		return err
-	}
 	identity, err := identify(f.state)
 	if err != nil {
 		return api.NewError(helper.ExitFailed, "identity", "cannot tell this machine from others: "+err.Error(), "")
 	}
+	l, err := api.ListenFirst(helper.SocketCandidates(env))
+	if err != nil {
+		return err
+	}
 	d := &Daemon{
 		env: env, version: Version(), log: log, history: history.Open(f.state), files: f, keychains: keychains,
-		began: began, identity: identity, config: cfg,
+		began: began, identity: identity, config: cfg, looked: make(chan struct{}),
 	}
 	log.Info("awskeyd begins", "version", d.version, "pid", os.Getpid(), "socket", l.Addr().String())
 	defer log.Info("awskeyd has stopped")
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	d.openStore(ctx)
-	defer d.closeStore()
 	var owned sync.WaitGroup
+	defer d.closeStore()
 	owned.Go(func() { config.Watch(ctx, f.configs, cfg, d.reconfigure) })
 	restart := false
 	owned.Go(func() {
@@ -134,9 +136,11 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.Fi
 // decides once, before main, whether there is a session bus.
 var errRestart = errors.New("the keychain has come back; awskeyd begins anew")
 
-// mindStore goes on trying to open a store that could not be opened. True: the
-// program must begin anew to reach it.
+// mindStore opens the store, and goes on trying while it cannot be opened. True:
+// the program must begin anew to reach it.
 func (d *Daemon) mindStore(ctx context.Context) (restart bool) {
+	d.openStore(ctx)
+	close(d.looked)
 	for {
 		d.mu.Lock()
 		waiting, set := d.openErr != nil, d.set
@@ -165,14 +169,21 @@ func (d *Daemon) mindStore(ctx context.Context) (restart bool) {
 // openStore opens the keychain that the configuration names, if any. With a
 // keychain that cannot be opened the daemon runs all the same and says so.
 func (d *Daemon) openStore(ctx context.Context) {
+	d.opening.Lock()
+	defer d.opening.Unlock()
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	s := d.config.Store()
-	if s.Backend == "" || d.set != nil {
+	s, set := d.config.Store(), d.set
+	if s.Backend != "" {
+		d.backend = s.Backend
+	}
+	d.mu.Unlock()
+	if s.Backend == "" || set != nil {
 		return
 	}
-	d.backend = s.Backend
+	// Without d.mu: a keychain that hangs must not make status wait.
 	items, err := d.keychains.Open(ctx, s.Backend, KeychainOptions{Folder: d.files.items, PassphraseFile: s.PassphraseFile, Log: d.log})
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.openErr = err; err != nil {
 		d.log.Error("cannot open the store", "backend", s.Backend, "error", err)
 		return

@@ -8,5 +8,9 @@ import (
 // systemID is machine-id(5).
 func systemID() (string, error) {
 	b, err := os.ReadFile("/etc/machine-id")
-	return strings.TrimSpace(string(b)), err
+	id := strings.TrimSpace(string(b))
+	if id == "uninitialized" { // in the first boot of an image
+		id = ""
+	}
+	return id, err
 }

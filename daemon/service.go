@@ -5,17 +5,29 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/awskeyd/awskeyd/daemon/api"
 	"github.com/awskeyd/awskeyd/daemon/config"
 	"github.com/awskeyd/awskeyd/daemon/keys"
 	"github.com/awskeyd/awskeyd/helper"
+	"github.com/awskeyd/awskeyd/store"
 )
 
 var _ api.Service = (*Daemon)(nil)
 
+// openLook bounds how long a request waits for a store that is being opened for
+// the first time: a helper that started the daemon asks at once.
+const openLook = 1500 * time.Millisecond
+
 // keySet is the set of keys, or why there is none.
 func (d *Daemon) keySet() (*keys.Set, error) {
+	limit := time.NewTimer(openLook)
+	defer limit.Stop()
+	select {
+	case <-d.looked:
+	case <-limit.C:
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
@@ -23,6 +35,8 @@ func (d *Daemon) keySet() (*keys.Set, error) {
 		return d.set, nil
 	case d.openErr != nil:
 		return nil, keys.StoreError("open the store "+d.backend, d.openErr)
+	case d.backend != "":
+		return nil, keys.StoreError("open the store "+d.backend, fmt.Errorf("%w yet", store.ErrHung))
 	default:
 		return nil, api.NewError(helper.ExitUsage, "no-store", "no store is chosen yet: awskeyd does not know where to keep keys",
 			fmt.Sprintf("write into %s:  [store]  backend = \"secret-service\"  (or \"file\")", d.files.configs.User))

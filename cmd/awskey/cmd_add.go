@@ -233,6 +233,13 @@ func (a *adding) taken(r api.AddResult) {
 	if k.DueAt != nil {
 		a.field("next rotation", nextRotation(k, now))
 	}
+	if k.Hold != nil {
+		a.printf("\n")
+		a.hold(k)
+		if k.Hold.Code == "access-denied" {
+			a.printf("  awskey policy %s  prints the policy it needs\n", k.Name)
+		}
+	}
 }
 
 // account is the twelve digits in an ARN, or nothing.

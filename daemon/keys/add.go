@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,6 +124,11 @@ func (s *Set) already(name, id string) (*Key, error) {
 			return nil, api.NewError(helper.ExitRefused, "name-taken", "there is already a key "+k.name+" with another access key", "choose another name, or awskey remove "+k.name+" first")
 		}
 	}
+	for _, k := range s.all() {
+		if err := k.unreadable(); err != nil { // it may hold this very user
+			return nil, StoreError("tell whether the key "+k.name+" holds it already", err)
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.opened {
@@ -138,7 +144,9 @@ func refusal(id string, o rotation.Outcome) error {
 		return nil
 	case rotation.Refused:
 		return api.NewError(helper.ExitAWS, "key-refused", "AWS refuses access key "+rotation.Short(id)+": "+o.Text, "copy id and secret again, and see in the console whether the key is active")
-	case rotation.NotSent, rotation.Ambiguous, rotation.Throttled:
+	case rotation.Throttled:
+		return api.NewError(helper.ExitFailed, "aws-throttled", "AWS asks for patience: "+o.Text, "nothing was stored; try again in a minute")
+	case rotation.NotSent, rotation.Ambiguous:
 		return api.NewError(helper.ExitFailed, "aws-unreachable", "cannot ask AWS whose access key this is: "+o.Text, "nothing was stored; try again once AWS can be reached")
 	default:
 		return api.NewError(helper.ExitAWS, "aws-refused", "AWS refuses: "+o.Text, "nothing was stored")
@@ -165,8 +173,10 @@ func (s *Set) Rename(ctx context.Context, old string, q api.RenameRequest) (api.
 	k.stop()
 	err = s.store.Rename(ctx, k.name, q.NewName)
 	name := q.NewName
-	if err != nil {
+	if err != nil && !s.renamed(ctx, err, name) {
 		name = k.name
+	} else {
+		err = nil
 	}
 	next := s.newKey(name)
 	next.previous = k.previous
@@ -188,6 +198,15 @@ func (s *Set) Rename(ctx context.Context, old string, q api.RenameRequest) (api.
 	return next.View(), nil
 }
 
+// renamed finds out whether a rename of unknown outcome has come through.
+func (s *Set) renamed(ctx context.Context, err error, name string) bool {
+	if !errors.Is(err, store.ErrUnknown) {
+		return false
+	}
+	names, namesErr := s.store.Names(ctx)
+	return namesErr == nil && slices.ContainsFunc(names, func(n string) bool { return fold(n) == fold(name) })
+}
+
 // Remove forgets a key. IAM is left as it is; the answer names what stays there.
 func (s *Set) Remove(ctx context.Context, name string, q api.RemoveRequest) (api.RemoveResult, error) {
 	s.change.Lock()
@@ -207,6 +226,7 @@ func (s *Set) Remove(ctx context.Context, name string, q api.RemoveRequest) (api
 	left := k.ids()
 	if err := s.store.Remove(ctx, k.name); err != nil && !errors.Is(err, store.ErrAbsent) {
 		next := s.newKey(k.name)
+		next.previous = k.previous
 		next.current.Store(k.current.Load())
 		s.mu.Lock()
 		s.begin(next)

@@ -3,9 +3,8 @@ package keys
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
+	"time"
 
 	"github.com/awskeyd/awskeyd/daemon/api"
 	"github.com/awskeyd/awskeyd/daemon/rotation"
@@ -15,9 +14,6 @@ import (
 // Rotate begins a rotation now.
 func (s *Set) Rotate(ctx context.Context, name string) (api.Key, error) {
 	return s.ask(ctx, name, "rotate", func(k *Key) (rotation.Record, []rotation.Event, error) {
-		if k.m.Barrier != nil {
-			return k.r, nil, &rotation.Refusal{Held: true, Text: "the rotation is held: " + k.m.Barrier.Text()}
-		}
 		r, err := rotation.Rotate(k.r, k.set.settings(k.name, k.r))
 		return r, []rotation.Event{{Name: "asked", ID: r.Current.ID, Text: "a rotation was asked for"}}, err
 	})
@@ -59,7 +55,7 @@ func (s *Set) Resolve(ctx context.Context, name string, q api.ResolveRequest) (a
 func (k *Key) lift(ctx context.Context, choice string) error {
 	h := k.m.Barrier
 	if !slices.Contains(h.Choices(), choice) {
-		return fmt.Errorf("%q is not a choice here; choose one of: %s", choice, strings.Join(h.Choices(), ", "))
+		return rotation.BadChoice(*h, choice)
 	}
 	if h.Code == rotation.OtherMachine {
 		payload, err := rotation.Encode(k.r)
@@ -70,14 +66,12 @@ func (k *Key) lift(ctx context.Context, choice string) error {
 		if err := k.set.store.TakeOver(ctx, k.name, payload); err != nil {
 			return err
 		}
-		k.mu.Lock()
-		k.m = rotation.Memory{Doubt: true}
-		k.mu.Unlock()
 	} else if err := k.load(ctx); err != nil {
 		return err
 	}
 	k.mu.Lock()
-	k.m.Doubt = true // ask IAM before anything is changed
+	// Ask IAM before anything is changed.
+	k.m = rotation.Memory{Doubt: true, AwakeMark: time.Since(k.set.began)}
 	k.mu.Unlock()
 	k.set.tell(k.name, rotation.Event{Name: "resolved", Text: "resolved: " + choice})
 	return errSettled
@@ -94,6 +88,8 @@ func (s *Set) ask(ctx context.Context, name, verb string, change func(*Key) (rot
 	switch {
 	case err == nil || errors.Is(err, errSettled):
 		return k.View(), nil
+	case errors.As(err, &refused) && refused.Choice:
+		return api.Key{}, api.NewError(helper.ExitUsage, "bad-choice", "cannot "+verb+" the key "+k.name+": "+err.Error(), "awskey resolve "+k.name+" lists the choices")
 	case errors.As(err, &refused):
 		remedy := "awskey status " + k.name + " shows how far it is"
 		code := "under-way"
@@ -107,11 +103,7 @@ func (s *Set) ask(ctx context.Context, name, verb string, change func(*Key) (rot
 			}
 		}
 		return api.Key{}, api.NewError(helper.ExitHeld, code, "cannot "+verb+" the key "+k.name+": "+refused.Text, remedy)
-	case verb == "resolve" && !isStore(err):
-		return api.Key{}, api.NewError(helper.ExitUsage, "bad-choice", "cannot resolve the key "+k.name+": "+err.Error(), "awskey resolve "+k.name+" lists the choices")
 	default:
 		return api.Key{}, StoreError(verb+" the key "+k.name, err)
 	}
 }
-
-func isStore(err error) bool { return StoreError("", err).Code != "store-failed" }

@@ -117,21 +117,23 @@ var defaults = rotation.Settings{
 
 // rig is a set of keys with its surroundings.
 type rig struct {
-	t      *testing.T
-	aws    *fakeAWS
-	items  *storetest.Faulty
-	dir    string
-	set    *keys.Set
-	end    func()
-	ttl    atomic.Int64 // of leases; the test changes it under way
-	mu     sync.Mutex
-	events []api.Event
-	told   chan api.Event
+	t     *testing.T
+	aws   *fakeAWS
+	items *storetest.Faulty
+	dir   string
+	set   *keys.Set
+	end   func()
+
+	ttl, monitor atomic.Int64 // settings that a test changes under way
+	mu           sync.Mutex
+	events       []api.Event
+	told         chan api.Event
 }
 
 func newRig(t *testing.T) *rig {
 	r := &rig{t: t, aws: newAWS(), items: storetest.NewFaulty(), dir: t.TempDir(), told: make(chan api.Event, 4096)}
 	r.ttl.Store(int64(defaults.TTL))
+	r.monitor.Store(int64(defaults.Monitor))
 	r.start()
 	return r
 }
@@ -143,7 +145,7 @@ func (r *rig) start() {
 		Store: store.New(r.items, store.Identity{Machine: "machine", Instance: fmt.Sprint(time.Now().UnixNano())}), StateDir: r.dir,
 		Settings: func(string) rotation.Settings {
 			s := defaults
-			s.TTL = time.Duration(r.ttl.Load())
+			s.TTL, s.Monitor = time.Duration(r.ttl.Load()), time.Duration(r.monitor.Load())
 			return s
 		},
 		Profiles: func(names []string) []api.Profile {

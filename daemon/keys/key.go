@@ -58,9 +58,10 @@ type Key struct {
 	r        rotation.Record
 	m        rotation.Memory
 	waiting  rotation.Action
-	previous *served // the version before current, for what was handed out of it
-	offset   time.Duration
+	previous *served       // the version before current, for what was handed out of it
+	offset   time.Duration // of AWS's clock
 	known    bool
+	measured time.Time // when, with both clocks
 	aws      AWS
 }
 
@@ -103,8 +104,8 @@ func (k *Key) do(ctx context.Context, change func(k *Key) (rotation.Record, []ro
 	a := ask{change, make(chan error, 1)}
 	select {
 	case k.asks <- a:
-	case <-k.done:
-		return errors.New("the service is stopping")
+	case <-k.done: // renamed, removed, or the service stops
+		return ErrBusy
 	case <-ctx.Done():
 		return ErrBusy
 	}
@@ -116,9 +117,12 @@ func (k *Key) do(ctx context.Context, change func(k *Key) (rotation.Record, []ro
 	}
 }
 
-// ErrBusy is a request that could not be carried out in time, because a call
-// to AWS or to the store is under way.
-var ErrBusy = errors.New("the key is busy")
+// ErrBusy is a request that was not seen through in time, because a call to AWS
+// or to the store is under way.
+var ErrBusy = errors.New("the key is in the middle of a step")
+
+// errNotRead is a key whose record was not looked at yet.
+var errNotRead = errors.New("it has not been read yet")
 
 func (k *Key) run(ctx context.Context) {
 	for fails := 0; !k.loaded; fails++ {
@@ -133,20 +137,16 @@ func (k *Key) run(ctx context.Context) {
 			return
 		}
 	}
-	var deadline time.Time // of a stop that must still store something
+	var deadline atomic.Pointer[time.Time] // of a stop that must still store something
+	defer context.AfterFunc(ctx, func() { deadline.Store(new(time.Now().Add(stopLimit))) })()
 	for {
 		stopping := ctx.Err() != nil
-		if stopping {
-			if k.m.Created == nil {
-				return
-			}
-			if deadline.IsZero() {
-				deadline = time.Now().Add(stopLimit)
-			}
-			if time.Now().After(deadline) {
-				k.undo(context.WithoutCancel(ctx))
-				return
-			}
+		if stopping && k.m.Created == nil {
+			return
+		}
+		if end := deadline.Load(); stopping && end != nil && k.m.Fails > 0 && time.Now().After(*end) {
+			k.undo(context.WithoutCancel(ctx))
+			return
 		}
 		n := k.clock()
 		settings := k.set.settings(k.name, k.r)
@@ -172,7 +172,9 @@ func (k *Key) run(ctx context.Context) {
 			continue
 		}
 		k.perform(ctx, a, settings)
-		k.answer(ctx)
+		if k.m.Created == nil {
+			k.answer(ctx)
+		}
 	}
 }
 
@@ -208,12 +210,20 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 func (k *Key) carryOut(ctx context.Context, a ask) error {
-	if !k.loaded {
+	switch {
+	case !k.loaded && k.loadErr == nil:
+		return errNotRead
+	case !k.loaded:
 		return k.loadErr
+	case k.m.Created != nil:
+		return ErrBusy // its secret is in memory alone: nothing comes before storing it
 	}
 	r, events, err := a.change(k)
 	if err != nil {
 		return err
+	}
+	if h := k.m.Barrier; h != nil {
+		return &rotation.Refusal{Held: true, Text: "it is held: " + h.Text()}
 	}
 	save := rotation.Action{Do: rotation.Save, Record: r, Events: events}
 	if o, err := k.save(ctx, save); err != nil {
@@ -248,16 +258,24 @@ func (k *Key) load(ctx context.Context) error {
 func (k *Key) adopt(rec store.Record, r rotation.Record) error {
 	aws, err := k.set.AWS(k.name)
 	if err != nil {
-		return err
+		aws = unreachable{err} // serving needs no AWS
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.r, k.m, k.aws = r, rotation.Memory{Doubt: !rec.Certain}, aws
+	k.aws = aws
+	k.r, k.m = r, rotation.Memory{Doubt: !rec.Certain, AwakeMark: time.Since(k.set.began)}
 	k.loaded, k.loadErr = true, nil
 	if rec.Foreign {
 		k.m.Barrier = &rotation.Hold{Code: rotation.OtherMachine, Phase: r.At(), Since: time.Now().UTC()}
 	}
 	return k.serve(r)
+}
+
+// unreachable is an AWS that cannot be asked because the settings for it are wrong.
+type unreachable struct{ err error }
+
+func (u unreachable) Do(context.Context, string, rotation.Action) rotation.Outcome {
+	return rotation.Outcome{Result: rotation.NotSent, Text: u.err.Error()}
 }
 
 // serve puts the record's current version into force. With k.mu held.
@@ -297,8 +315,12 @@ func (k *Key) refresh(ttl time.Duration) {
 func (k *Key) clock() rotation.Now {
 	now := time.Now()
 	n := rotation.Now{
-		Local: now.Round(0), Offset: k.offset, Known: k.known,
-		Awake: now.Sub(k.set.began), LockTaken: k.set.LockTaken.Round(0), Noted: k.set.noted.ids(),
+		Local: now.Round(0), Awake: now.Sub(k.set.began), LockTaken: k.set.LockTaken.Round(0), Noted: k.set.noted.ids(),
+	}
+	// Since the measure both clocks must have run alike. After a step of the wall
+	// clock, or a sleep, the offset is unknown again.
+	if since := now.Sub(k.measured); k.known && (n.Local.Sub(k.measured.Round(0))-since).Abs() < 2*time.Second {
+		n.Known, n.Offset, n.Measured = true, k.offset, k.measured.Sub(k.set.began)
 	}
 	if k.previous != nil && k.r.Previous != nil && k.previous.id == k.r.Previous.ID {
 		n.HandedOut = k.previous.until()

@@ -63,7 +63,8 @@ func (n *noted) add(id string) error {
 		return err
 	}
 	defer f.Close()
-	if _, err := f.WriteString(id + "\n"); err != nil {
+	// A line of its own, also after one that a crash has cut short.
+	if _, err := f.WriteString("\n" + id + "\n"); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {

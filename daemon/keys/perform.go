@@ -32,7 +32,7 @@ func (k *Key) perform(ctx context.Context, a rotation.Action, s rotation.Setting
 			// A stop must not cut off the one answer that tells the secret.
 			call = context.WithoutCancel(ctx)
 		}
-		before := time.Now().Round(0)
+		before := time.Now()
 		o = k.aws.Do(call, k.r.User.Name(), a)
 		if ctx.Err() != nil && a.Do != rotation.Create {
 			return // cut off by the stop: says nothing
@@ -49,11 +49,15 @@ func (k *Key) measure(o rotation.Outcome, sent time.Time) {
 	if o.Date.IsZero() {
 		return
 	}
-	now := time.Now().Round(0)
+	now := time.Now()
+	took := now.Sub(sent)
+	if (now.Round(0).Sub(sent.Round(0)) - took).Abs() > time.Second {
+		return // the machine slept in the middle, or its clock was set: no measure
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.offset = o.Date.Add(500 * time.Millisecond).Sub(sent.Add(now.Sub(sent) / 2)).Round(time.Millisecond)
-	k.known = true
+	k.offset = o.Date.Add(500 * time.Millisecond).Sub(sent.Round(0).Add(took / 2)).Round(time.Millisecond)
+	k.known, k.measured = true, now
 }
 
 func (k *Key) observe(a rotation.Action, o rotation.Outcome, s rotation.Settings) {
@@ -108,6 +112,9 @@ func (k *Key) became(a rotation.Action) {
 // bar stops every action until a person has looked: the store is not what this
 // process takes it for, so the hold cannot be written into it either.
 func (k *Key) bar(code rotation.Code, about string) {
+	if k.m.Barrier != nil {
+		return
+	}
 	h := &rotation.Hold{Code: code, Phase: k.r.At(), Since: time.Now().UTC(), About: about}
 	k.mu.Lock()
 	k.m.Barrier = h
@@ -141,7 +148,13 @@ func (k *Key) reload(ctx context.Context) rotation.Outcome {
 // undo deletes, at a stop, an access key that could not be stored: its secret
 // is about to be forgotten.
 func (k *Key) undo(ctx context.Context) {
-	o := k.aws.Do(ctx, k.r.User.Name(), rotation.Action{Do: rotation.Delete, Signer: k.r.Current, Target: k.m.Created.ID})
-	k.log(slog.LevelError, "the new access key could not be stored and was deleted again", "access_key_id", k.m.Created.ID, "result", string(o.Result))
-	k.set.tell(k.name, rotation.Event{Name: "undone", ID: k.m.Created.ID, Text: "the new access key could not be stored before the service stopped; it was deleted again"})
+	id := k.m.Created.ID
+	o := k.aws.Do(ctx, k.r.User.Name(), rotation.Action{Do: rotation.Delete, Signer: k.r.Current, Target: id})
+	if o.Result == rotation.OK {
+		k.mu.Lock()
+		k.m.Created = nil
+		k.mu.Unlock()
+	}
+	k.log(slog.LevelError, "the new access key could not be stored; it was to be deleted again", "access_key_id", id, "result", string(o.Result))
+	k.set.tell(k.name, rotation.Event{Name: "undone", ID: id, Text: "the new access key could not be stored before the service stopped; it was deleted again"})
 }

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -170,7 +171,7 @@ func (s *Set) key(name string) (*Key, error) {
 	if !s.opened {
 		return nil, StoreError("read the store", s.openErr)
 	}
-	return nil, api.NewError(helper.ExitUnknown, "no-such-key", "there is no key "+name, "awskey list shows them, awskey add "+name+" takes one in")
+	return nil, api.NewError(helper.ExitUnknown, "no-such-key", "there is no key "+name, "awskey list shows what there is, awskey add "+name+" takes one in")
 }
 
 // settings are the key's own, as the endpoint it was added through allows.
@@ -209,7 +210,7 @@ func (s *Set) Credentials(profile string) ([]byte, error) {
 		err := k.loadErr
 		k.mu.Unlock()
 		if err == nil {
-			err = errors.New("it has not been read yet")
+			err = errNotRead
 		}
 		return nil, StoreError("read the key "+k.name, err)
 	}
@@ -249,12 +250,17 @@ func StoreError(tried string, err error) *api.Error {
 		{store.ErrDamaged, helper.ExitFailed, "record-damaged", "restore the keyring from a backup, or awskey remove the key and add it again"},
 		{store.ErrNewer, helper.ExitFailed, "record-newer", "upgrade awskeyd"},
 		{store.ErrChanged, helper.ExitHeld, "store-changed", "see awskey status"},
-		{ErrBusy, helper.ExitHeld, "busy", "try again in a moment"},
+		{ErrBusy, helper.ExitHeld, "busy", "see awskey status before you try again"},
+	}
+	// The keychain's errors end in a remedy of their own, which knows more.
+	text, own := err.Error(), ""
+	if i := strings.LastIndex(text, "; "); i > 0 {
+		text, own = text[:i], text[i+2:]
 	}
 	for _, k := range kinds {
 		if errors.Is(err, k.kind) {
-			return api.NewError(k.exit, k.code, "cannot "+tried+": "+err.Error(), k.remedy)
+			return api.NewError(k.exit, k.code, "cannot "+tried+": "+text, cmp.Or(own, k.remedy))
 		}
 	}
-	return api.NewError(helper.ExitFailed, "store-failed", "cannot "+tried+": "+err.Error(), "see awskey logs")
+	return api.NewError(helper.ExitFailed, "store-failed", "cannot "+tried+": "+text, cmp.Or(own, "see awskey logs"))
 }

@@ -50,7 +50,9 @@ func previous(r rotation.Record, n rotation.Now) *api.Previous {
 		p.ServedUntil = moment(r.ServedUntil(n.HandedOut, n.LockTaken))
 		p.DeactivateAt = moment(r.DeactivateAt)
 	case rotation.Monitoring, rotation.Deleting:
-		p.Status = "Inactive"
+		if r.Hold == nil || r.Hold.Code != rotation.Reactivated {
+			p.Status = "Inactive"
+		}
 		p.DeleteAt = moment(r.DeleteAt)
 	}
 	return p
@@ -60,7 +62,7 @@ func previous(r rotation.Record, n rotation.Now) *api.Previous {
 func (k *Key) unread() *api.Hold {
 	err := k.loadErr
 	if err == nil {
-		err = errors.New("it has not been read yet")
+		err = errNotRead
 	}
 	code := rotation.StoreChanged
 	if errors.Is(err, store.ErrEmptied) {
@@ -90,7 +92,21 @@ func (k *Key) ids() []string {
 	if !k.loaded {
 		return []string{}
 	}
-	return k.r.Ids()
+	ids := k.r.Ids()
+	if v := k.m.Created; v != nil {
+		ids = append(ids, v.ID)
+	}
+	return ids
+}
+
+// unreadable is why the record is not in hand; nil while it is.
+func (k *Key) unreadable() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.loaded && k.loadErr == nil {
+		return errNotRead
+	}
+	return k.loadErr
 }
 
 func (k *Key) holds(id string) bool { return slices.Contains(k.ids(), id) }

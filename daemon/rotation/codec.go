@@ -48,6 +48,7 @@ type wire struct {
 	Dead  int64        `json:"dd,omitempty"`
 	DelAt int64        `json:"de,omitempty"`
 	Awake int64        `json:"aw,omitempty"`
+	Exc   int64        `json:"ex,omitempty"`
 	Hold  *wireHold    `json:"hld,omitempty"`
 	Ended []string     `json:"old,omitempty"`
 }
@@ -79,14 +80,18 @@ type wireHold struct {
 	About string `json:"t,omitempty"`
 }
 
-// Encode makes the payload for the store. It holds secrets: wipe it after use.
+// Encode makes the payload for the store, and refuses what Decode would refuse.
+// It holds secrets: wipe it after use.
 func Encode(r Record) ([]byte, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
 	w := wire{
 		V: RecordVersion, ARN: r.User.ARN, End: r.Endpoint, TTL: r.MaxTTL.Milliseconds(), Phase: r.Phase, Since: unix(r.Since),
 		Cur: *versionOut(&r.Current), Next: versionOut(r.Next), Prev: versionOut(r.Previous),
 		Count: unix(r.CountFrom), NotB: unix(r.NotBefore), Gave: r.GaveUp, Asked: r.Asked, Pause: r.Paused,
 		DeaAt: unix(r.DeactivateAt), PatAt: unix(r.PatientAt), Dead: unix(r.DeactivatedAt), DelAt: unix(r.DeleteAt),
-		Awake: int64(r.Awake / time.Second), Ended: r.Ended,
+		Awake: int64(r.Awake / time.Second), Exc: unix(r.Excused), Ended: r.Ended,
 	}
 	if !r.Switched.IsZero() {
 		w.Sw = r.Switched.UnixMilli()
@@ -128,7 +133,7 @@ func Decode(payload []byte) (Record, error) {
 		Current: *versionIn(&w.Cur), Next: versionIn(w.Next), Previous: versionIn(w.Prev),
 		CountFrom: at(w.Count), NotBefore: at(w.NotB), GaveUp: w.Gave, Asked: w.Asked, Paused: w.Pause,
 		DeactivateAt: at(w.DeaAt), PatientAt: at(w.PatAt), DeactivatedAt: at(w.Dead), DeleteAt: at(w.DelAt),
-		Awake: time.Duration(w.Awake) * time.Second, Ended: w.Ended,
+		Awake: time.Duration(w.Awake) * time.Second, Excused: at(w.Exc), Ended: w.Ended,
 	}
 	if w.Sw != 0 {
 		r.Switched = time.UnixMilli(w.Sw).UTC()
@@ -168,8 +173,10 @@ var needs = map[Phase]func(Record) bool{
 // check holds a decoded record against what the machine can have made, so that
 // no later code meets a phase without its parts.
 func (r Record) check() error {
-	if err := CheckID(r.Current.ID); err != nil || r.Current.Secret.IsZero() {
-		return errors.New("the record names no current access key")
+	for _, v := range []*Version{&r.Current, r.Next, r.Previous} {
+		if v != nil && (CheckID(v.ID) != nil || v.Secret.IsZero()) {
+			return errors.New("the record lacks an access key or its secret")
+		}
 	}
 	phase := r.Phase
 	if phase == Held {

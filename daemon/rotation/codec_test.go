@@ -24,7 +24,7 @@ func worst() rotation.Record {
 		Intent:    &rotation.Intent{At: t0, Seen: []string{id("C"), id("X")}},
 		Victim:    &rotation.Victim{ID: id("P"), Why: rotation.NeverProved, Since: t0, Decided: true},
 		CountFrom: t0, NotBefore: t0, GaveUp: 3, Asked: true, Paused: true,
-		Switched: t0, DeactivateAt: t0, PatientAt: t0, DeactivatedAt: t0, DeleteAt: t0, Awake: 100 * time.Hour,
+		Switched: t0, DeactivateAt: t0, PatientAt: t0, DeactivatedAt: t0, DeleteAt: t0, Awake: 100 * time.Hour, Excused: t0,
 		Hold:  &rotation.Hold{Code: rotation.EndpointChanged, Phase: rotation.Monitoring, Since: t0, ID: id("P"), About: strings.Repeat("a", 163)},
 		Ended: []string{id("1"), id("2"), id("3"), id("4")},
 	}

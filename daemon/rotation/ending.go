@@ -3,10 +3,11 @@ package rotation
 import "time"
 
 // clock keeps gates shut while this machine's clock and AWS's are not known to
-// agree. The first answer of a process tells.
+// agree. The first answer of a process tells, and one every ten minutes while
+// they do not: the clock may have been set right, or the measure been wrong.
 func clock(r Record, n Now) (Action, bool) {
 	switch {
-	case !n.Known:
+	case !n.Known || n.doubtful() && n.Awake-n.Measured >= 10*time.Minute:
 		return Action{Do: Prove, Signer: r.Current}, true
 	case n.doubtful():
 		return Action{Do: Wait, Until: n.Local.Add(10 * time.Minute), Why: ForClock}, true
@@ -37,7 +38,7 @@ func evidence(r Record, m Memory, n Now, gate, patient time.Time, never bool) (A
 
 func decideDraining(r Record, m Memory, s Settings, n Now, w waits) Action {
 	served := r.ServedUntil(n.HandedOut, n.LockTaken)
-	if served.After(n.Local.Add(r.MaxTTL + s.Settle)) {
+	if ahead(r, s, n) {
 		return hold(r, n, ClockDoubt, r.Victim.ID, served.UTC().Format(time.RFC3339))
 	}
 	if a, wait := clock(r, n); wait {
@@ -61,10 +62,19 @@ func decideDraining(r Record, m Memory, s Settings, n Now, w waits) Action {
 	if a, wait := evidence(r, m, n, gate, n.local(r.PatientAt), false); wait {
 		return a
 	}
-	if m.Evidence.Used.After(served.Add(n.Offset + grain)) {
+	// Of our own clients none can have used it later. Not served: every start of
+	// the daemon moves that on, and would excuse a stranger.
+	last := r.ServedUntil(n.HandedOut, time.Time{}).Add(n.Offset + grain)
+	if m.Evidence.Used.After(last) && m.Evidence.Used.After(r.Excused) {
 		return hold(r, n, UsedElsewhere, r.Victim.ID, m.Evidence.Where)
 	}
 	return decided(r)
+}
+
+// ahead reports whether leases would be out for longer than any was given: the
+// local clock was set back.
+func ahead(r Record, s Settings, n Now) bool {
+	return r.ServedUntil(n.HandedOut, n.LockTaken).After(n.Local.Add(r.MaxTTL + s.Settle))
 }
 
 // decided writes down that the victim is to be deactivated, before it is.
@@ -131,7 +141,11 @@ func decideMonitoring(r Record, m Memory, s Settings, n Now, w waits) Action {
 	if m.Evidence.Used.After(r.DeactivatedAt.Add(grain)) {
 		return hold(r, n, AuthFailures, r.Victim.ID, m.Evidence.Where)
 	}
-	return Action{Do: Save, Record: enter(r, Deleting, n)}
+	a := Action{Do: Save, Record: enter(r, Deleting, n)}
+	if m.Evidence.Result != OK {
+		a.Events = []Event{{"no-evidence", r.Victim.ID, "AWS does not tell whether " + Short(r.Victim.ID) + " was tried since; nobody has complained"}}
+	}
+	return a
 }
 
 func decideDeleting(r Record, m Memory, s Settings, n Now, w waits) Action {
@@ -141,13 +155,13 @@ func decideDeleting(r Record, m Memory, s Settings, n Now, w waits) Action {
 		return refused(r, *m.Answer, n)
 	case !m.Fresh:
 		return Action{Do: Reload}
-	case m.Listed == nil:
+	case !m.recent(n):
 		return list
 	}
 	row := find(m.Listed.Keys, r.Victim.ID)
 	deleted := !m.GoneAt.IsZero()
 	switch {
-	case row == nil && (deleted || m.Clear >= 3 && m.ListedAt.Sub(m.ClearFrom) >= w.stale):
+	case row == nil && (deleted || m.cleared(r, w)):
 		return finished(r, n, w)
 	case row == nil:
 		return list
@@ -171,7 +185,7 @@ func finished(r Record, n Now, w waits) Action {
 	next.ended(r.Victim.ID)
 	next.Previous, next.Next, next.Intent, next.Victim = nil, nil, nil, nil
 	next.Switched, next.DeactivateAt, next.PatientAt, next.DeactivatedAt, next.DeleteAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	next.Awake = 0
+	next.Awake, next.Excused = 0, time.Time{}
 	events := []Event{{"deleted", r.Victim.ID, Short(r.Victim.ID) + " is deleted"}}
 	if r.Victim.Why == NeverProved {
 		next.GaveUp++

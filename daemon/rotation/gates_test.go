@@ -114,7 +114,7 @@ func creating() rotation.Record {
 }
 
 func listed(rows ...rotation.KeyInfo) rotation.Memory {
-	return rotation.Memory{Listed: &rotation.Outcome{Result: rotation.OK, Keys: append(rows, rotation.KeyInfo{ID: idOld, Active: true})}, ListedAt: t0}
+	return rotation.Memory{Listed: &rotation.Outcome{Result: rotation.OK, Keys: append(rows, rotation.KeyInfo{ID: idOld, Active: true})}, ListedAt: t0.Add(time.Hour)}
 }
 
 func TestWhoseKeyIsIt(t *testing.T) {

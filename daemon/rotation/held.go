@@ -12,6 +12,8 @@ func decideHeld(r Record, m Memory, s Settings, n Now) Action {
 	switch {
 	case r.Hold.Code == EndpointChanged && r.Endpoint == s.Endpoint:
 		return Action{Do: Save, Record: released(r, n), Events: []Event{{"released", "", "the endpoint is again the one the key was added through"}}}
+	case r.Hold.Code == ClockDoubt && r.At() == Draining && !ahead(r, s, n):
+		return Action{Do: Save, Record: released(r, n), Events: []Event{{"released", "", "the clock is right again"}}}
 	case r.Endpoint != s.Endpoint || r.Paused:
 		return Action{Do: Wait, Why: ForPerson}
 	case r.Hold.Code == SecondKey && m.Listed == nil:
@@ -29,6 +31,7 @@ func released(r Record, n Now) Record { return enter(r, r.Hold.Phase, n) }
 // Refusal is why a person's request cannot be carried out now.
 type Refusal struct {
 	Held     bool      // a hold must be resolved first
+	Choice   bool      // the word is none of the hold's choices
 	Possible time.Time // when a rotation that is under way is expected to be over; zero if unknown
 	Text     string
 }
@@ -78,15 +81,20 @@ func Resume(r Record) Record {
 	return next
 }
 
+// BadChoice refuses a word that settles no such hold.
+func BadChoice(h Hold, word string) error {
+	return &Refusal{Choice: true, Text: fmt.Sprintf("%q is not a choice here; choose one of: %s", word, strings.Join(h.Choices(), ", "))}
+}
+
 // Resolve carries a person's choice into the record. The hold that counts is
 // the record's own; holds that only the process knows are the runner's.
 func Resolve(r Record, word string, s Settings, n Now) (Record, error) {
 	if r.Phase != Held {
-		return r, fmt.Errorf("the key is not held")
+		return r, &Refusal{Choice: true, Text: "it is not held"}
 	}
 	h := *r.Hold
 	if !slices.Contains(h.Choices(), word) {
-		return r, fmt.Errorf("%q is not a choice here; choose one of: %s", word, strings.Join(h.Choices(), ", "))
+		return r, BadChoice(h, word)
 	}
 	next := released(r, n)
 	again := n.AWS().Add(s.waits().again)
@@ -95,10 +103,10 @@ func Resolve(r Record, word string, s Settings, n Now) (Record, error) {
 		switch h.Code {
 		case SecondKey:
 			next.NotBefore = again
-		case OrphanUsed:
-			next.Victim.Since = again.Add(-s.waits().orphanWait)
+		case OrphanUsed: // what was used so far is excused; a later use is not
+			next.Victim.Since, next.Excused = again.Add(-s.waits().orphanWait), n.AWS()
 		default:
-			next.DeactivateAt, next.PatientAt = again, again
+			next.DeactivateAt, next.PatientAt, next.Excused = again, again, n.AWS()
 		}
 	case "deactivate":
 		if h.Phase == Deleting { // it was reactivated: through monitoring once more
@@ -112,7 +120,7 @@ func Resolve(r Record, word string, s Settings, n Now) (Record, error) {
 		next.Phase = Deleting
 	case "delete-it":
 		if h.ID == "" {
-			return r, fmt.Errorf("awskeyd does not know the second key's id yet; choose wait")
+			return r, &Refusal{Choice: true, Text: "awskeyd does not know the second key's id yet; choose wait"}
 		}
 		next.Phase = Creating
 		next.Intent = &Intent{At: n.AWS(), Seen: []string{r.Current.ID}}

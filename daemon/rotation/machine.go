@@ -42,7 +42,6 @@ const (
 	ForDue      Waiting = "due"
 	ForPerson   Waiting = "person" // held or paused
 	ForRetry    Waiting = "retry"
-	ForRound    Waiting = "round"
 	ForLeases   Waiting = "leases"
 	ForGrace    Waiting = "grace"
 	ForEvidence Waiting = "evidence"
@@ -98,7 +97,8 @@ type Outcome struct {
 type Now struct {
 	Local     time.Time
 	Offset    time.Duration // AWS's clock minus the local one
-	Known     bool          // this process has measured Offset
+	Known     bool          // this process has measured Offset, and the local clock has not jumped since
+	Measured  time.Duration // Awake at that time
 	Awake     time.Duration // monotonic, since this process began
 	LockTaken time.Time     // local, when this process took the daemon's lock
 	HandedOut time.Time     // the greatest Expiration this process gave for the previous version
@@ -153,13 +153,23 @@ func (m Memory) after(n Now) Memory {
 	return Memory{Barrier: m.Barrier, Doubt: m.Doubt, Tries: m.Tries, AwakeMark: n.Awake}
 }
 
+// longest is beyond every time between two tries. One further off is the work of
+// a clock that was set back.
+const longest = 2 * time.Hour
+
+// recent reports whether there is a List that may be acted on: what stood in
+// IAM before a sleep, or before the network went, says nothing.
+func (m Memory) recent(n Now) bool {
+	return m.Listed != nil && n.Local.Sub(m.ListedAt).Abs() <= time.Minute
+}
+
 // Decide names the next action. The same arguments give the same action.
 func Decide(r Record, m Memory, s Settings, n Now) Action {
 	w := s.waits()
 	switch {
 	case m.Barrier != nil:
 		return Action{Do: Wait, Why: ForPerson}
-	case n.Local.Before(m.RetryAt):
+	case n.Local.Before(m.RetryAt) && m.RetryAt.Sub(n.Local) < longest:
 		return Action{Do: Wait, Until: m.RetryAt, Why: ForRetry}
 	case m.Created != nil:
 		return keep(r, m, n) // a secret that only we know goes first, whatever else is wrong
@@ -173,6 +183,8 @@ func Decide(r Record, m Memory, s Settings, n Now) Action {
 		return hold(r, n, EndpointChanged, "", orAWS(r.Endpoint))
 	case r.Paused:
 		return Action{Do: Wait, Why: ForPerson}
+	case m.Doubt && m.Answer != nil:
+		return refused(r, *m.Answer, n)
 	case m.Doubt:
 		return Action{Do: List, Signer: r.Current} // a usable List ends the doubt
 	}
@@ -240,7 +252,7 @@ func decideSteady(r Record, m Memory, s Settings, n Now) Action {
 	if m.Answer != nil {
 		return refused(r, *m.Answer, n)
 	}
-	if m.Listed == nil {
+	if !m.recent(n) {
 		return Action{Do: List, Signer: r.Current}
 	}
 	others := strangers(m.Listed.Keys, r)

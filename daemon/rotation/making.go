@@ -30,12 +30,15 @@ func decideCreating(r Record, m Memory, s Settings, n Now, w waits) Action {
 		}
 		next.NotBefore = n.AWS().Add(backoff(r.Current.ID, m.Tries, w.retry, w.retryMost))
 		return Action{Do: Save, Record: next, Events: []Event{{"not-created", "", "AWS made no new access key: " + m.Answer.Text}}}
-	case m.Unsent && n.AWS().Sub(r.Intent.At) > w.intentStale:
-		next := enter(r, Steady, n)
+	case m.Unsent && n.AWS().Sub(r.Intent.At).Abs() > w.intentStale:
+		next := enter(r, Steady, n) // nothing was sent: begin anew
 		next.Intent = nil
-		return Action{Do: Save, Record: next} // nothing was sent: begin anew
+		next.NotBefore = n.AWS().Add(12 * w.retry) // but not in a circle, where the store is slow
+		return Action{Do: Save, Record: next}
 	case m.Unsent:
 		return Action{Do: Create, Signer: r.Current}
+	case n.AWS().Before(r.NotBefore): // a person said wait
+		return Action{Do: Wait, Until: n.local(r.NotBefore), Why: ForPerson}
 	case m.Listed == nil:
 		return Action{Do: List, Signer: r.Current}
 	}
@@ -43,7 +46,7 @@ func decideCreating(r Record, m Memory, s Settings, n Now, w waits) Action {
 	// The request may have been executed: find out what became of it.
 	unknown := strangers(m.Listed.Keys, r)
 	switch {
-	case len(unknown) == 0 && m.Clear >= 3 && m.ListedAt.Sub(m.ClearFrom) >= 2*w.listGap:
+	case len(unknown) == 0 && m.cleared(r, w):
 		next := enter(r, Steady, n)
 		next.Intent = nil
 		return Action{Do: Save, Record: next, Events: []Event{{"no-orphan", "", "the interrupted request made no access key"}}}
@@ -89,7 +92,7 @@ func decideOrphan(r Record, m Memory, s Settings, n Now, w waits) Action {
 	if a, wait := evidence(r, m, n, gate, patient, true); wait {
 		return a
 	}
-	if e := m.Evidence; !e.Used.IsZero() {
+	if e := m.Evidence; e.Used.After(r.Excused) {
 		return hold(r, n, OrphanUsed, r.Victim.ID, e.Where)
 	}
 	return decided(r)

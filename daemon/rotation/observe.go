@@ -7,16 +7,20 @@ import "time"
 // a.Record.
 func Observe(r Record, m Memory, a Action, o Outcome, s Settings, n Now) Memory {
 	w := s.waits()
+	m = m.forward(n)
 	switch a.Do {
 	case Save:
 		if o.Result != OK {
-			m.Listed, m.Fresh, m.Survivor = nil, false, false // too old by the time the store is back
-			return trouble(r, m, o, w, n)
+			return trouble(r, m.anew(), o, w, n) // what is known will be too old when the store is back
 		}
-		made := m.Created != nil
+		was := m
 		m = m.after(n)
-		if made {
+		switch v := was.Created; {
+		case v == nil:
+		case a.Record.Next != nil && a.Record.Next.ID == v.ID:
 			m.Tries = 0
+		default: // a write about something else: the secret is still ours alone
+			m.Created, m.Noted = v, was.Noted
 		}
 		m.Unsent = a.Record.Phase == Creating && r.Phase == Steady && a.Record.Victim == nil
 		return m
@@ -35,17 +39,23 @@ func Observe(r Record, m Memory, a Action, o Outcome, s Settings, n Now) Memory 
 		return observeProve(r, m, a, o, s, w, n)
 	}
 
-	switch o.Result {
-	case OK:
+	switch {
+	case o.Result == OK && o.Date.IsZero():
+		return trouble(r, m.anew(), Outcome{Text: "an answer came without a date; it cannot be AWS's"}, w, n)
+	case o.Result == OK:
 		m = m.calm()
-	case Denied, Missing:
+	case o.Result == Denied || o.Result == Missing:
 		if a.Do == LastUsedOf || a.Do == Delete && o.Result == Missing {
 			break // evidence that is not to be had; a deletion that a List must confirm
+		}
+		if r.Phase == Held {
+			m.RetryAt = n.Local.Add(w.again / 24) // it only looks whether the reason is gone
+			return m
 		}
 		m.Answer, m.AnswerTo = &o, a.Do
 		return m.calm()
 	default:
-		m.Fresh, m.Survivor = false, false
+		m = m.anew()
 		return trouble(r, m, o, w, n)
 	}
 	switch a.Do {
@@ -56,7 +66,8 @@ func Observe(r Record, m Memory, a Action, o Outcome, s Settings, n Now) Memory 
 	case Deactivate:
 		m.Answer, m.AnswerTo = &o, a.Do
 	case Delete:
-		m.GoneAt, m.Listed = n.Local, nil
+		m = m.anew()
+		m.GoneAt = n.Local
 	}
 	return m
 }
@@ -80,8 +91,8 @@ func observeCreate(r Record, m Memory, o Outcome, n Now) Memory {
 func observeProve(r Record, m Memory, a Action, o Outcome, s Settings, w waits, n Now) Memory {
 	good := o.Result == OK && o.ARN == r.User.ARN
 	if a.Signer.ID == r.Current.ID { // the surviving version, or the clock
-		if !good {
-			m.Fresh, m.Survivor = false, false
+		if !good || o.Date.IsZero() {
+			m = m.anew()
 			if o.Result == OK {
 				o.Text = "the access key belongs to " + o.ARN + " and not to " + r.User.ARN
 			}
@@ -154,13 +165,20 @@ func observeList(r Record, m Memory, o Outcome, w waits, n Now) Memory {
 		m.ClearFrom = n.Local
 	}
 	m.Clear++
-	if r.Phase == Creating || m.GoneAt.IsZero() {
+	if m.GoneAt.IsZero() && !m.cleared(r, w) {
 		m.RetryAt = n.Local.Add(w.listGap)
-		if r.Phase == Creating && m.Clear >= 3 && m.ListedAt.Sub(m.ClearFrom) >= 2*w.listGap {
-			m.RetryAt = time.Time{}
-		}
 	}
 	return m
+}
+
+// cleared reports whether enough Lists, over enough time, have not shown what
+// was looked for: one alone may come from the past.
+func (m Memory) cleared(r Record, w waits) bool {
+	span := w.stale
+	if r.Phase == Creating {
+		span = 2 * w.listGap
+	}
+	return m.Clear >= 3 && m.ListedAt.Sub(m.ClearFrom) >= span
 }
 
 // trouble makes the next try wait, longer each time; a secret that is not
@@ -173,6 +191,30 @@ func trouble(r Record, m Memory, o Outcome, w waits, n Now) Memory {
 	}
 	m.RetryAt = n.Local.Add(backoff(r.Current.ID, m.Fails, w.retry, most))
 	m.RetryText = o.Text
+	return m
+}
+
+// anew forgets what was read and proved for a change of IAM: after trouble the
+// world may be another one.
+func (m Memory) anew() Memory {
+	m.Listed, m.Fresh, m.Survivor = nil, false, false
+	return m
+}
+
+// forward drops times that lie ahead: the local clock was set back, and what
+// was counted from them would never end.
+func (m Memory) forward(n Now) Memory {
+	if m.ClearFrom.After(n.Local) {
+		m.Clear = 0
+	}
+	if m.First.After(n.Local) {
+		m.Wins = 0
+	}
+	for _, t := range []*time.Time{&m.Showing, &m.GoneAt, &m.EvidenceAt, &m.LastRefused} {
+		if t.After(n.Local) {
+			*t = time.Time{}
+		}
+	}
 	return m
 }
 

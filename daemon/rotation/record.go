@@ -44,22 +44,17 @@ type User struct {
 }
 
 // Account is the twelve digits in the ARN.
-func (u User) Account() string { return u.part(4) }
-
-// Partition is aws, aws-cn, aws-us-gov and the like.
-func (u User) Partition() string { return u.part(1) }
+func (u User) Account() string {
+	if parts := strings.SplitN(u.ARN, ":", 6); len(parts) == 6 {
+		return parts[4]
+	}
+	return ""
+}
 
 // Name is the last element of the ARN. It is always sent to IAM: policies with
 // a condition on the user's own ARN refuse calls without it
 // (99designs/aws-vault#190).
 func (u User) Name() string { return u.ARN[strings.LastIndexByte(u.ARN, '/')+1:] }
-
-func (u User) part(i int) string {
-	if parts := strings.SplitN(u.ARN, ":", 6); i < len(parts) {
-		return parts[i]
-	}
-	return ""
-}
 
 // Intent is written before CreateAccessKey is sent, so that a key whose answer
 // was lost can be told from a stranger's.
@@ -115,6 +110,7 @@ type Record struct {
 	DeactivatedAt time.Time     // AWS's clock
 	DeleteAt      time.Time     // AWS's clock
 	Awake         time.Duration // how long the daemon was awake since the deactivation
+	Excused       time.Time     // AWS's clock; a person knows of the uses of the victim up to here
 
 	Hold  *Hold
 	Ended []string // the last four ids we ended: a List from the past does not make them strangers

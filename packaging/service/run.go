@@ -26,7 +26,8 @@ func Run(name string, run func(context.Context) error) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.Run(), p.err)
+	err = s.Run()
+	return errors.Join(err, p.err) // p.err is there once Run has returned
 }
 
 // program is what the library drives: Start returns at once, Stop waits.
