@@ -147,3 +147,11 @@ func parent(path string) string {
 	}
 	return "/"
 }
+
+func noDaemon(message, remedy string) *Error {
+	return &Error{Exit: ExitNoDaemon, Code: "no-daemon", Message: message, Remedy: remedy, Kind: ErrNoDaemon}
+}
+
+func notOurs(message, remedy string) *Error {
+	return &Error{Exit: ExitRefused, Code: "unsafe-socket", Message: message, Remedy: remedy, Kind: ErrUnsafe}
+}

@@ -33,14 +33,6 @@ func (e *Error) Error() string {
 // Unwrap returns the kind, for errors.Is.
 func (e *Error) Unwrap() error { return e.Kind }
 
-func noDaemon(message, remedy string) *Error {
-	return &Error{Exit: ExitNoDaemon, Code: "no-daemon", Message: message, Remedy: remedy, Kind: ErrNoDaemon}
-}
-
-func notOurs(message, remedy string) *Error {
-	return &Error{Exit: ExitRefused, Code: "unsafe-socket", Message: message, Remedy: remedy, Kind: ErrUnsafe}
-}
-
 // reason is the system's own word for a failed call, without the name that the
 // message has already given.
 func reason(err error) string {

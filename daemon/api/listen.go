@@ -52,7 +52,3 @@ func secondDaemon(why string) error {
 // codeNoPlace marks an address that this daemon cannot use and for which the
 // next may serve.
 const codeNoPlace = "no-place"
-
-func noPlace(message, remedy string) error {
-	return NewError(helper.ExitRefused, codeNoPlace, message, remedy)
-}

@@ -126,3 +126,7 @@ func unread(conn net.Conn) bool {
 	})
 	return err == nil && n > 0
 }
+
+func noPlace(message, remedy string) error {
+	return NewError(helper.ExitRefused, codeNoPlace, message, remedy)
+}

@@ -116,13 +116,6 @@ func ours(err error) bool {
 	return false
 }
 
-// system reports whether an error is one of the operating system.
-func system(err error) bool {
-	var path *fs.PathError
-	var number syscall.Errno
-	return errors.As(err, &path) || errors.As(err, &number)
-}
-
 // bare is the operation, path and number of a system error: never more.
 func bare(err error) error {
 	var path *fs.PathError

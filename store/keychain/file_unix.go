@@ -204,3 +204,10 @@ func syncPath(path string) error {
 }
 
 func (f *folder) close() { f.lock.Close() }
+
+// system reports whether an error is one of the operating system.
+func system(err error) bool {
+	var path *fs.PathError
+	var number syscall.Errno
+	return errors.As(err, &path) || errors.As(err, &number)
+}

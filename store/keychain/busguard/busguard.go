@@ -17,12 +17,7 @@ package busguard
 import (
 	"context"
 	"sync"
-	"time"
 )
-
-// patience is how long a bus may take to answer before main: a living one takes
-// less than a millisecond.
-const patience = 500 * time.Millisecond
 
 var (
 	mu      sync.Mutex

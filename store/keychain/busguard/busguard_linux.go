@@ -13,6 +13,10 @@ import (
 	"time"
 )
 
+// patience is how long a bus may take to answer before main: a living one takes
+// less than a millisecond.
+const patience = 500 * time.Millisecond
+
 const (
 	variable = "DBUS_SESSION_BUS_ADDRESS"
 	// deadEnd is an address that fails at once and can never come to life,
