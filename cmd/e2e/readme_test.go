@@ -39,7 +39,7 @@ func fenced(t *testing.T, text, mark, language string) string {
 }
 
 // shown makes a pattern of what the README shows: … stands for anything, alone
-// on a line for any lines; numbers, times and widths are those of the day.
+// on a line for any lines; numbers, times, spans and widths are those of the day.
 func shown(text string) string {
 	pattern := ""
 	for line := range strings.Lines(text) {
@@ -51,7 +51,7 @@ func shown(text string) string {
 		line = regexp.QuoteMeta(line)
 		line = strings.ReplaceAll(line, "…", ".*")
 		line = regexp.MustCompile(` +`).ReplaceAllString(line, " +")
-		line = regexp.MustCompile(`\b[0-9]{1,8}\b`).ReplaceAllString(line, "[0-9]+")
+		line = regexp.MustCompile(`\b[0-9]{1,8}[smhd]?\b`).ReplaceAllString(line, "[0-9]+[smhd]?")
 		pattern += line + " *\n"
 	}
 	return `^` + pattern + `$`
