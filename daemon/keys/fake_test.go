@@ -122,6 +122,7 @@ type rig struct {
 	items *storetest.Faulty
 	dir   string
 	set   *keys.Set
+	store *store.Store
 	end   func()
 
 	ttl, monitor atomic.Int64 // settings that a test changes under way
@@ -141,8 +142,9 @@ func newRig(t *testing.T) *rig {
 // start is a new process over the same keychain and AWS.
 func (r *rig) start() {
 	ctx, cancel := context.WithCancel(context.Background())
+	r.store = store.New(r.items, store.Identity{Machine: "machine", Instance: fmt.Sprint(time.Now().UnixNano())})
 	r.set = keys.Open(ctx, keys.Options{
-		Store: store.New(r.items, store.Identity{Machine: "machine", Instance: fmt.Sprint(time.Now().UnixNano())}), StateDir: r.dir,
+		Store: r.store, StateDir: r.dir,
 		Settings: func(string) rotation.Settings {
 			s := defaults
 			s.TTL, s.Monitor = time.Duration(r.ttl.Load()), time.Duration(r.monitor.Load())
