@@ -106,7 +106,7 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.Fi
 		return err
 	}
 	d := &Daemon{
-		env: env, version: Version(), log: log, history: history.Open(f.state), files: f, keychains: keychains,
+		env: env, version: api.Version(), log: log, history: history.Open(f.state), files: f, keychains: keychains,
 		began: began, identity: identity, config: cfg, looked: make(chan struct{}),
 	}
 	log.Info("awskeyd begins", "version", d.version, "pid", os.Getpid(), "socket", l.Addr().String())

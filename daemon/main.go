@@ -28,7 +28,7 @@ func Main(args []string, env helper.Env, stdout, stderr *os.File, keychains Keyc
 	debug := false
 	switch {
 	case len(args) == 1 && args[0] == "version":
-		fmt.Fprintln(stdout, "awskeyd", Version())
+		fmt.Fprintln(stdout, "awskeyd", api.Version())
 		return helper.ExitOK
 	case len(args) == 1 && (args[0] == "help" || args[0] == "--help" || args[0] == "-h"):
 		fmt.Fprint(stdout, usage)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/awskeyd/awskeyd/daemon/api"
@@ -207,21 +206,4 @@ func (d *Daemon) choose(ctx context.Context, b api.Backend) (api.Backend, error)
 	}
 	b.InForce = true
 	return b, nil
-}
-
-// Version is the program's: the module's, or the commit it was built from.
-func Version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			return "devel-" + s.Value[:12]
-		}
-	}
-	return "devel"
 }

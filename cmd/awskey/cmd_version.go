@@ -2,9 +2,10 @@ package main
 
 import (
 	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/awskeyd/awskeyd/daemon/api"
 )
 
 // versionCmd tells of awskey alone and needs no daemon, whose version stands in
@@ -21,7 +22,7 @@ func (a *app) versionCmd() *cobra.Command {
 
 // version is the program's: the release's tag, or the commit it was built from.
 func (a *app) version() error {
-	v := built()
+	v := api.Version()
 	if a.json {
 		a.document(struct {
 			Version string `json:"version"`
@@ -32,20 +33,4 @@ func (a *app) version() error {
 	}
 	a.printf("awskey %s (%s/%s, %s)\n", v, runtime.GOOS, runtime.GOARCH, runtime.Version())
 	return nil
-}
-
-func built() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			return "devel-" + s.Value[:12]
-		}
-	}
-	return "devel"
 }

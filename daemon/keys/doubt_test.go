@@ -40,7 +40,7 @@ func TestNothingChangesIAMWhileAWriteIsUnknown(t *testing.T) {
 			return nil
 		}
 		n := 0
-		r.items.Plan = func(op storetest.Op, _ string) storetest.Fault {
+		r.plan.Store(new(plan(func(op storetest.Op, _ string) storetest.Fault {
 			if op == storetest.Set {
 				n++
 			}
@@ -48,7 +48,7 @@ func TestNothingChangesIAMWhileAWriteIsUnknown(t *testing.T) {
 				return storetest.Lost
 			}
 			return storetest.OK
-		}
+		})))
 		for {
 			if _, err := r.set.Rotate(context.Background(), "work"); err == nil {
 				break
@@ -107,13 +107,13 @@ func TestLeasesGivenDuringASlowSwitchCount(t *testing.T) {
 		}
 		r.await("created")
 		slow := true
-		r.items.Plan = func(op storetest.Op, _ string) storetest.Fault {
+		r.plan.Store(new(plan(func(op storetest.Op, _ string) storetest.Fault {
 			if slow && op == storetest.Set {
 				slow = false
 				time.Sleep(30 * time.Minute)
 			}
 			return storetest.OK
-		}
+		})))
 		var last lease
 		for last = r.lease(); last.AccessKeyId == first; last = r.lease() {
 			time.Sleep(time.Minute)

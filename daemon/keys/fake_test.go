@@ -115,6 +115,9 @@ var defaults = rotation.Settings{
 	Grace: 24 * time.Hour, ImportedGrace: 7 * 24 * time.Hour, Monitor: 7 * 24 * time.Hour,
 }
 
+// plan is what goes wrong with the store's calls.
+type plan func(op storetest.Op, item string) storetest.Fault
+
 // rig is a set of keys with its surroundings.
 type rig struct {
 	t     *testing.T
@@ -125,7 +128,9 @@ type rig struct {
 	store *store.Store
 	end   func()
 
-	ttl, monitor atomic.Int64 // settings that a test changes under way
+	// What a test changes under way.
+	ttl, monitor atomic.Int64
+	plan         atomic.Pointer[plan]
 	mu           sync.Mutex
 	events       []api.Event
 	told         chan api.Event
@@ -135,6 +140,12 @@ func newRig(t *testing.T) *rig {
 	r := &rig{t: t, aws: newAWS(), items: storetest.NewFaulty(), dir: t.TempDir(), told: make(chan api.Event, 4096)}
 	r.ttl.Store(int64(defaults.TTL))
 	r.monitor.Store(int64(defaults.Monitor))
+	r.items.Plan = func(op storetest.Op, item string) storetest.Fault {
+		if p := r.plan.Load(); p != nil {
+			return (*p)(op, item)
+		}
+		return storetest.OK
+	}
 	r.start()
 	return r
 }

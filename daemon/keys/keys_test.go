@@ -133,12 +133,12 @@ func TestAnUnknownWriteIsSettledFirst(t *testing.T) {
 				defer func() { r.end() }()
 				r.add()
 				n := 0
-				r.items.Plan = func(op storetest.Op, _ string) storetest.Fault {
+				r.plan.Store(new(plan(func(op storetest.Op, _ string) storetest.Fault {
 					if n++; n == at+1 {
 						return fault
 					}
 					return storetest.OK
-				}
+				})))
 				for { // the request itself may meet the fault
 					if _, err := r.set.Rotate(context.Background(), "work"); err == nil {
 						break
