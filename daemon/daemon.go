@@ -239,6 +239,7 @@ func (d *Daemon) takeConfig(next *config.Config, err error) *keys.Set {
 	return d.set
 }
 
+// tell puts an event into log and history. Neither may stop a rotation.
 func (d *Daemon) tell(e api.Event) {
 	d.log.Info(e.Text, "key", e.Key, "event", e.Event, "access_key_id", e.AccessKeyID)
 	if err := d.history.Append(e); err != nil {

@@ -134,6 +134,7 @@ func (d *Daemon) Resolve(ctx context.Context, name string, r api.ResolveRequest)
 	return with(d, func(s *keys.Set) (api.Key, error) { return s.Resolve(ctx, name, r) })
 }
 
+// with does something with the keys, if there is a store.
 func with[T any](d *Daemon, do func(*keys.Set) (T, error)) (T, error) {
 	set, err := d.keySet()
 	if err != nil {
@@ -189,6 +190,7 @@ func (d *Daemon) Choose(ctx context.Context, r api.ChooseRequest) (api.Backend, 
 	return api.Backend{}, api.NewError(helper.ExitUsage, "bad-backend", fmt.Sprintf("there is no store %q", r.Backend), "choose secret-service or file")
 }
 
+// choose writes first and opens then: a choice that is not on disk is none.
 func (d *Daemon) choose(ctx context.Context, b api.Backend) (api.Backend, error) {
 	if err := config.SetStoreBackend(d.files.configs.User, b.Name); err != nil {
 		return api.Backend{}, api.NewError(helper.ExitFailed, "config", "cannot write the choice down: "+err.Error(), "")

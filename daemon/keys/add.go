@@ -94,6 +94,8 @@ func (s *Set) take(ctx context.Context, name string, r rotation.Record) (api.Add
 	return api.AddResult{Key: k.View()}, nil
 }
 
+// checkAdd refuses what needs no call to AWS to be refused. AWS documents no
+// shape of a secret; its length is all that is looked at, and it is never quoted.
 func (s *Set) checkAdd(name string, v rotation.Version) error {
 	if !store.ValidName(name) {
 		return api.NewError(helper.ExitUsage, "bad-name", fmt.Sprintf("%q cannot be the name of a key", name), "use letters, digits, dots, dashes and underscores, at most 64, beginning with a letter or digit")
@@ -170,7 +172,7 @@ func (s *Set) Rename(ctx context.Context, old string, q api.RenameRequest) (api.
 	if err := k.quiet(ctx); err != nil {
 		return api.Key{}, err
 	}
-	k.stop()
+	k.stop() // one record, one goroutine: the next begins when it has its new name
 	err = s.store.Rename(ctx, k.name, q.NewName)
 	name := q.NewName
 	if err != nil && !s.renamed(ctx, err, name) {
@@ -223,7 +225,7 @@ func (s *Set) Remove(ctx context.Context, name string, q api.RemoveRequest) (api
 		return api.RemoveResult{}, err
 	}
 	k.stop()
-	left := k.ids()
+	left := k.ids() // after the stop, which may have ended a half-made one
 	if err := s.store.Remove(ctx, k.name); err != nil && !errors.Is(err, store.ErrAbsent) {
 		next := s.newKey(k.name)
 		next.previous = k.previous

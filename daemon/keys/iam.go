@@ -70,6 +70,8 @@ func (i IAM) round(ctx context.Context, user string, signer awsapi.Credentials) 
 	return o
 }
 
+// rows keeps of a List what the machine decides by. Only "Active" is usable:
+// API_AccessKey has a third status, Expired.
 func rows(list []awsapi.Key) []rotation.KeyInfo {
 	var rows []rotation.KeyInfo
 	for _, k := range list {
@@ -78,6 +80,8 @@ func rows(list []awsapi.Key) []rotation.KeyInfo {
 	return rows
 }
 
+// finish classes an answer. What may have been executed is Ambiguous, and only
+// what certainly was not may be anything milder.
 func finish(o rotation.Outcome, meta awsapi.Meta, err error) rotation.Outcome {
 	o.Result, o.Date = rotation.OK, meta.Date
 	if err == nil {

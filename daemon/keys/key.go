@@ -165,7 +165,7 @@ func (k *Key) run(ctx context.Context) {
 				d = min(d, a.Until.Sub(n.Local))
 			}
 			if stopping { // with something to store, hence only a short back-off
-				pause(ctx, min(d, 250*time.Millisecond))
+				time.Sleep(min(d, 250*time.Millisecond))
 				continue
 			}
 			k.rest(ctx, d)
@@ -200,13 +200,6 @@ func (k *Key) answer(ctx context.Context) {
 		a.reply <- k.carryOut(ctx, a)
 	default:
 	}
-}
-
-// pause sleeps also when ctx is over.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	<-t.C
 }
 
 func (k *Key) carryOut(ctx context.Context, a ask) error {

@@ -217,6 +217,7 @@ func (s *Set) Credentials(profile string) ([]byte, error) {
 	return v.answer(time.Now()), nil
 }
 
+// await waits for a first look, at most firstLook.
 func await(looked <-chan struct{}) {
 	limit := time.NewTimer(firstLook)
 	defer limit.Stop()

@@ -40,6 +40,8 @@ func (k *Key) View() api.Key {
 	return v
 }
 
+// previous is whoever is on the way out, an orphan included: a person must find
+// every id that IAM lists. A next version that never proved is not shown.
 func previous(r rotation.Record, n rotation.Now) *api.Previous {
 	if r.Victim == nil || r.Victim.Why == rotation.NeverProved {
 		return nil

@@ -160,7 +160,8 @@ func CheckID(id string) error {
 	return nil
 }
 
-// needs says which parts a phase cannot be without.
+// needs says which parts a phase cannot be without, so that no code behind
+// Decode has to ask.
 var needs = map[Phase]func(Record) bool{
 	Steady:     func(r Record) bool { return r.Next == nil && r.Previous == nil && r.Victim == nil },
 	Creating:   func(r Record) bool { return r.Intent != nil && r.Next == nil && r.Previous == nil },

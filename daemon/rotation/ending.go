@@ -36,6 +36,10 @@ func evidence(r Record, m Memory, n Now, gate, patient time.Time, never bool) (A
 	return Action{}, false
 }
 
+// decideDraining waits until nobody can be using the previous version any more:
+// every lease of it is over and settled, the grace is over, and AWS has seen no
+// later use. A use that our own clients cannot have made means that somebody
+// holds a copy, and deactivating would break them: that is a person's decision.
 func decideDraining(r Record, m Memory, s Settings, n Now, w waits) Action {
 	served := r.ServedUntil(n.HandedOut, n.LockTaken)
 	if ahead(r, s, n) {
@@ -104,12 +108,18 @@ func deactivate(r Record, m Memory, s Settings, n Now) Action {
 	}
 }
 
+// deactivated is the record after the victim was made Inactive. Its deadlines are
+// fixed here: an edit of the settings counts from the next phase.
 func deactivated(r Record, s Settings, n Now) Record {
 	next := enter(r, Monitoring, n)
 	next.DeactivatedAt, next.DeleteAt, next.Awake = n.AWS(), n.AWS().Add(s.Monitor), 0
 	return next
 }
 
+// decideMonitoring leaves the victim Inactive for as long as a mistake may take
+// to show: one call makes it Active again, and nothing brings it back once it is
+// deleted. Days in which the daemon slept do not count, since nobody could have
+// complained to it.
 func decideMonitoring(r Record, m Memory, s Settings, n Now, w waits) Action {
 	if a, wait := clock(r, n); wait {
 		return a
@@ -148,6 +158,12 @@ func decideMonitoring(r Record, m Memory, s Settings, n Now, w waits) Action {
 	return a
 }
 
+// decideDeleting deletes the victim and makes sure that it is gone.
+//
+// A List decides, never an error code: NoSuchEntity may speak of the user, and
+// one List may come from the past. So both "still Active" and "not there" must
+// be seen over a time in which every replica has caught up, unless this process
+// had the deletion answered itself.
 func decideDeleting(r Record, m Memory, s Settings, n Now, w waits) Action {
 	list := Action{Do: List, Signer: r.Current}
 	switch {

@@ -14,7 +14,7 @@ func decideHeld(r Record, m Memory, s Settings, n Now) Action {
 		return Action{Do: Save, Record: released(r, n), Events: []Event{{"released", "", "the endpoint is again the one the key was added through"}}}
 	case r.Hold.Code == ClockDoubt && r.At() == Draining && !ahead(r, s, n):
 		return Action{Do: Save, Record: released(r, n), Events: []Event{{"released", "", "the clock is right again"}}}
-	case r.Endpoint != s.Endpoint || r.Paused:
+	case r.Endpoint != s.Endpoint || r.Paused: // no call to an AWS that may be another one
 		return Action{Do: Wait, Why: ForPerson}
 	case r.Hold.Code == SecondKey && m.Listed == nil:
 		return Action{Do: List, Signer: r.Current}
@@ -108,7 +108,7 @@ func Resolve(r Record, word string, s Settings, n Now) (Record, error) {
 		default:
 			next.DeactivateAt, next.PatientAt, next.Excused = again, again, n.AWS()
 		}
-	case "deactivate":
+	case "deactivate": // through the same guards as any other deactivation
 		if h.Phase == Deleting { // it was reactivated: through monitoring once more
 			next.Phase = Draining
 			if next.Victim.Why == Orphaned || next.Victim.Why == Asked {
@@ -118,7 +118,7 @@ func Resolve(r Record, word string, s Settings, n Now) (Record, error) {
 		next.Victim.Decided = true
 	case "delete":
 		next.Phase = Deleting
-	case "delete-it":
+	case "delete-it": // a person's word makes this one id ours to end, by the usual way
 		if h.ID == "" {
 			return r, &Refusal{Choice: true, Text: "awskeyd does not know the second key's id yet; choose wait"}
 		}

@@ -16,6 +16,13 @@ func keep(r Record, m Memory, n Now) Action {
 	return Action{Do: Save, Record: next, Events: []Event{{"created", m.Created.ID, "a new access key is in the store: " + Short(m.Created.ID)}}}
 }
 
+// decideCreating sends CreateAccessKey once, and finds out what became of it.
+//
+// IAM has no idempotency token for it: a second request after a lost answer
+// would make a second key, whose secret nobody knows, and fill the limit of two
+// (API_CreateAccessKey). So the request is sent only by the process that wrote
+// the intent and knows that it has not been sent; every other process, and this
+// one after anything but a clear answer, looks in IAM for an orphan.
 func decideCreating(r Record, m Memory, s Settings, n Now, w waits) Action {
 	switch {
 	case r.Victim != nil:
@@ -77,6 +84,9 @@ func orphan(r Record, k KeyInfo, n Now) Action {
 	return Action{Do: Save, Record: next, Events: []Event{{"orphan", k.ID, "an access key of ours, whose secret was lost, will be ended: " + Short(k.ID)}}}
 }
 
+// decideOrphan ends a key of ours whose secret is lost: it stays Active for a
+// day, so that a wrong guess harms nobody, and any use of it is a person's
+// business. After that it goes the way of every victim.
 func decideOrphan(r Record, m Memory, s Settings, n Now, w waits) Action {
 	if r.Victim.Decided {
 		return deactivate(r, m, s, n)
@@ -98,6 +108,11 @@ func decideOrphan(r Record, m Memory, s Settings, n Now, w waits) Action {
 	return decided(r)
 }
 
+// decideProving tries the next version until it works everywhere, as far as that
+// can be known: AWS gives no bound for propagation, one success proves one
+// replica, and a key that STS knows IAM may still refuse (IAM user guide,
+// eventual consistency; rhyeal/aws-rotate-iam-keys#81). The switch that follows
+// is one write; leases of the old version are counted from its time.
 func decideProving(r Record, m Memory, s Settings, n Now, w waits) Action {
 	switch {
 	case m.Wins >= 3 && m.Last.Sub(m.First) >= s.Prove:
@@ -114,6 +129,7 @@ func decideProving(r Record, m Memory, s Settings, n Now, w waits) Action {
 		next.Asked, next.GaveUp, next.NotBefore = false, 0, time.Time{}
 		return Action{Do: Save, Record: next, Events: []Event{{"switched", next.Current.ID, Short(next.Current.ID) + " works and is handed out from now on"}}}
 	case m.RefusedFor >= w.giveUp:
+		// Answered refusals only: a day without network says nothing of the key.
 		next := enter(r, Deleting, n)
 		next.Victim = &Victim{ID: r.Next.ID, Why: NeverProved, Since: n.AWS()}
 		return Action{Do: Save, Record: next, Events: []Event{{"gave-up", r.Next.ID, "AWS goes on refusing the new access key; it is deleted and the old one stays"}}}

@@ -88,6 +88,8 @@ func observeCreate(r Record, m Memory, o Outcome, n Now) Memory {
 	return m
 }
 
+// observeProve counts the rounds of a next version, and takes one of the current
+// version as proof that it survives, if the record was read again before.
 func observeProve(r Record, m Memory, a Action, o Outcome, s Settings, w waits, n Now) Memory {
 	good := o.Result == OK && o.ARN == r.User.ARN
 	if a.Signer.ID == r.Current.ID { // the surviving version, or the clock
@@ -110,7 +112,7 @@ func observeProve(r Record, m Memory, a Action, o Outcome, s Settings, w waits, 
 		m.Wins, m.Last = m.Wins+1, n.Local
 		m = m.calm()
 	case o.Result == OK || o.Result == Refused:
-		m.Wins = 0
+		m.Wins = 0 // in a row: another replica may not know the key yet
 		if since := n.Local.Sub(m.LastRefused); !m.LastRefused.IsZero() && since > 0 {
 			m.RefusedFor += min(since, 2*gap) // a sleep between two refusals is not ten minutes of them
 		}
