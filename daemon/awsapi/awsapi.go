@@ -1,5 +1,6 @@
-// Package awsapi speaks to IAM and STS for the rotation: one request, one
-// attempt, one new connection, and an error that says what became of it.
+// Package awsapi speaks to IAM and STS for the rotation, and to the places that
+// tell who uses a key (CloudTrail, CloudWatch): one request, one attempt, one new
+// connection, and an error that says what became of it.
 //
 // It is the only package that imports the AWS SDK. It must never read the AWS
 // files, the AWS_* variables or a profile (they may name our own helper and
@@ -7,6 +8,8 @@
 package awsapi
 
 import (
+	"context"
+	"net"
 	"time"
 
 	"github.com/awskeyd/awskeyd/store/secret"
@@ -21,6 +24,9 @@ type Config struct {
 	CABundle    string // path of a PEM file that is trusted beside the system's roots
 	FIPS        bool
 	Version     string // ours, for the User-Agent header; empty is "dev"
+
+	// Dial makes the connections, to AWS or to the proxy; nil is the network.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // Credentials are what a request is signed with.
@@ -38,7 +44,8 @@ type Meta struct {
 	Local time.Time
 }
 
-// Identity is who a key belongs to, by sts:GetCallerIdentity.
+// Identity is who a key belongs to, by sts:GetCallerIdentity, or a user, by
+// iam:GetUser.
 type Identity struct {
 	Account   string // twelve digits
 	ARN       string

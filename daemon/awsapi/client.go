@@ -7,10 +7,15 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/schemas"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/transport/http/protocol/awsjson"
 
 	"github.com/awskeyd/awskeyd/store/secret"
 )
@@ -24,13 +29,23 @@ const CreateTimeout = 30 * time.Second
 // user, so one page is the rule.
 const maxPages = 16
 
-// Client makes the six calls. It holds no credentials and no connection
-// between calls, and is safe for concurrent use.
+// Client makes the calls. It holds no credentials and no connection between
+// calls, and is safe for concurrent use.
 type Client struct {
-	iam  *iam.Client
-	sts  *sts.Client
-	wire *wire
+	iam    *iam.Client
+	sts    *sts.Client
+	trail  *cloudtrail.Client
+	logs   *cloudwatchlogs.Client
+	alarms *cloudwatch.Client
+
+	wire         *wire
+	pace         pace
+	region, main string
 }
+
+// MainRegion is the region of the partition where IAM is: CloudTrail tells there
+// of the calls to IAM and to the global STS endpoint.
+func (c *Client) MainRegion() string { return c.main }
 
 // New checks cfg and builds a Client from it alone. It reads the CA bundle but
 // touches no network. Errors name the setting to mend, and never repeat a
@@ -49,16 +64,38 @@ func New(cfg Config) (*Client, error) {
 	// (resolveBaseEndpoint), New does not. The SDK's correction of skewed clocks is
 	// off because the rotation must see a wrong clock, not work around it.
 	return &Client{
-		wire: w,
+		wire: w, region: route.region, main: route.main,
 		iam: iam.New(iam.Options{
 			Region: route.region, HTTPClient: w, Retryer: aws.NopRetryer{}, DisableClockSkewCorrection: true,
-			EndpointResolverV2: iamEndpoints{iam.NewDefaultEndpointResolverV2(), route.endpoint},
+			EndpointResolverV2: endpoints[iam.EndpointParameters]{iam.NewDefaultEndpointResolverV2(), route.endpoint},
 			EndpointOptions:    iam.EndpointResolverOptions{UseFIPSEndpoint: fips},
 		}),
 		sts: sts.New(sts.Options{
 			Region: route.region, HTTPClient: w, Retryer: aws.NopRetryer{}, DisableClockSkewCorrection: true,
-			EndpointResolverV2: stsEndpoints{sts.NewDefaultEndpointResolverV2(), route.endpoint},
+			EndpointResolverV2: endpoints[sts.EndpointParameters]{sts.NewDefaultEndpointResolverV2(), route.endpoint},
 			EndpointOptions:    sts.EndpointResolverOptions{UseFIPSEndpoint: fips},
+		}),
+		// Its client has no such switch. It only looks, so a corrected clock hides
+		// nothing that the other calls would not tell.
+		trail: cloudtrail.New(cloudtrail.Options{
+			HTTPClient: w, Retryer: aws.NopRetryer{},
+			EndpointResolverV2: endpoints[cloudtrail.EndpointParameters]{cloudtrail.NewDefaultEndpointResolverV2(), route.endpoint},
+			EndpointOptions:    cloudtrail.EndpointResolverOptions{UseFIPSEndpoint: fips},
+		}),
+		logs: cloudwatchlogs.New(cloudwatchlogs.Options{
+			HTTPClient: w, Retryer: aws.NopRetryer{}, DisableClockSkewCorrection: true,
+			EndpointResolverV2: endpoints[cloudwatchlogs.EndpointParameters]{cloudwatchlogs.NewDefaultEndpointResolverV2(), route.endpoint},
+			EndpointOptions:    cloudwatchlogs.EndpointResolverOptions{UseFIPSEndpoint: fips},
+		}),
+		alarms: cloudwatch.New(cloudwatch.Options{
+			HTTPClient: w, Retryer: aws.NopRetryer{}, DisableClockSkewCorrection: true,
+			EndpointResolverV2: endpoints[cloudwatch.EndpointParameters]{cloudwatch.NewDefaultEndpointResolverV2(), route.endpoint},
+			EndpointOptions:    cloudwatch.EndpointResolverOptions{UseFIPSEndpoint: fips},
+		}, func(o *cloudwatch.Options) {
+			// The Go SDK would speak CBOR, boto3 speaks JSON to the same service: one
+			// form less that must be told from a login page. New sets it after its
+			// Options, so it is set here.
+			o.Protocol = awsjson.New10(schemas.GraniteServiceVersion20100801)
 		}),
 	}, nil
 }

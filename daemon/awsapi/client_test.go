@@ -82,11 +82,11 @@ func TestCalls(t *testing.T) {
 func TestOneAttemptOneConnection(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{
 		"good":      good,
-		"throttled": func(w http.ResponseWriter, _ *http.Request) { refusal(w, 400, "Throttling", "Rate exceeded") },
-		"500":       func(w http.ResponseWriter, _ *http.Request) { refusal(w, 500, "InternalFailure", "oops") },
-		"skewed": func(w http.ResponseWriter, _ *http.Request) {
+		"throttled": func(w http.ResponseWriter, r *http.Request) { refusal(w, r, 400, "Throttling", "Rate exceeded") },
+		"500":       func(w http.ResponseWriter, r *http.Request) { refusal(w, r, 500, "InternalFailure", "oops") },
+		"skewed": func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
-			refusal(w, 403, "SignatureDoesNotMatch", "Signature expired")
+			refusal(w, r, 403, "SignatureDoesNotMatch", "Signature expired")
 		},
 		"cut": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {
@@ -155,9 +155,16 @@ func TestLackingAnswers(t *testing.T) {
 		"CreateAccessKey":      {"", `<AccessKey><AccessKeyId>AKIA2</AccessKeyId></AccessKey>`, `<AccessKey><SecretAccessKey>s</SecretAccessKey></AccessKey>`, `<AccessKey/>`},
 		"GetAccessKeyLastUsed": {"", `<UserName>bob</UserName>`},
 		"ListAccessKeys":       {""},
+		"GetUser":              {"", "<User/>", "<User><Arn>arn:aws:iam::1:role/bob</Arn></User>", "<User><Arn>arn:aws:iam::1:user/eve</Arn></User>"},
+		"ListUsers":            {"", "<Users><member><UserId>AIDA</UserId></member></Users>", "<IsTruncated>true</IsTruncated>"},
+		"LookupEvents":         {`{"Events":1}`, `{"Events":[{"EventTime":"yesterday"}]}`},
+		"FilterLogEvents":      {`{"events":{}}`}, "DescribeAlarms": {`{"MetricAlarms":1}`},
 	} {
 		for _, result := range results {
-			c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, response(op, result)) })
+			c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", kindOf(op))
+				fmt.Fprint(w, response(op, result))
+			})
 			_, err := calls[op](t.Context(), c)
 			if e := failure(t, err, ClassNoAnswer); e.Status != 200 {
 				t.Errorf("status %d", e.Status)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -50,6 +51,7 @@ func TestEnvironmentIsNotRead(t *testing.T) {
 		"AWS_ACCESS_KEY_ID=AKIATRAP", "AWS_SECRET_ACCESS_KEY=trap", "AWS_SESSION_TOKEN=trap",
 		"AWS_PROFILE=trap", "AWS_DEFAULT_PROFILE=trap", "AWS_REGION=eu-trap-1", "AWS_DEFAULT_REGION=eu-trap-1",
 		"AWS_ENDPOINT_URL=" + trap, "AWS_ENDPOINT_URL_IAM=" + trap, "AWS_ENDPOINT_URL_STS=" + trap,
+		"AWS_ENDPOINT_URL_CLOUDTRAIL=" + trap, "AWS_ENDPOINT_URL_CLOUDWATCH=" + trap, "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS=" + trap,
 		"AWS_CA_BUNDLE=" + newAuthority(t, "Trap CA").path, "AWS_USE_FIPS_ENDPOINT=true", "AWS_USE_DUALSTACK_ENDPOINT=true",
 		"AWS_MAX_ATTEMPTS=5", "AWS_RETRY_MODE=adaptive", "AWS_NEW_RETRIES_2026=true", "AWS_SDK_UA_APP_ID=trap", "AWS_EXECUTION_ENV=trap",
 		"AWS_LAMBDA_FUNCTION_NAME=trap", "_X_AMZN_TRACE_ID=trap", "AWS_DEFAULTS_MODE=auto", "AWS_STS_REGIONAL_ENDPOINTS=legacy",
@@ -128,7 +130,7 @@ func TestUnderTraps(t *testing.T) {
 		if r.UserAgent() != "awskeyd/dev" {
 			t.Errorf("user agent %q", r.UserAgent())
 		}
-		refusal(w, 503, "Throttling", "Rate exceeded")
+		refusal(w, r, 503, "Throttling", "Rate exceeded")
 	})
 	c := newClient(t, Config{CABundle: ca.path})
 	hosts := toward(c, s.Listener.Addr().String())
@@ -140,7 +142,7 @@ func TestUnderTraps(t *testing.T) {
 		t.Errorf("%d requests for %d calls", requests.Load(), len(calls))
 	}
 	for _, host := range hosts.list() {
-		if host != "iam.amazonaws.com:443" && host != "sts.us-east-1.amazonaws.com:443" {
+		if !regexp.MustCompile(`^(iam|sts\.us-east-1|monitoring\.us-east-1|(cloudtrail|logs)\.eu-test-\d+)\.amazonaws\.com:443$`).MatchString(host) {
 			t.Errorf("dialed %s", host)
 		}
 	}

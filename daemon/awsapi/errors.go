@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -51,6 +52,7 @@ var classes = map[string]Class{
 
 	"AccessDenied": ClassDenied, "AccessDeniedException": ClassDenied, "UnauthorizedOperation": ClassDenied,
 	"NoSuchEntity": ClassNotFound, "NoSuchEntityException": ClassNotFound,
+	"ResourceNotFoundException": ClassNotFound, "ResourceNotFound": ClassNotFound,
 	"LimitExceeded": ClassLimit, "LimitExceededException": ClassLimit,
 
 	"Throttling": ClassThrottled, "ThrottlingException": ClassThrottled, "Throttled": ClassThrottled, "ThrottledException": ClassThrottled,
@@ -74,6 +76,10 @@ type Error struct {
 	Code    string // AWS's code; empty if AWS gave none
 	Message string // AWS's message, or ours where AWS did not answer
 	Status  int    // HTTP status; 0 without an answer, that of a proxy or login page is kept
+	// Explicit tells of ClassDenied that a policy denies it, rather than that none
+	// allows it. AWS's code does not tell these apart, its message does ("with an
+	// explicit deny in …": IAM user guide, troubleshooting access denied errors).
+	Explicit bool
 	Meta
 	Err error // context.Canceled or context.DeadlineExceeded if the call ran out of time, else nil
 
@@ -89,6 +95,19 @@ func (e *Error) Error() string {
 		return e.Text() + "; " + r
 	}
 	return e.Text()
+}
+
+// monitors are the calls that only look for trouble, and their services as
+// policies name them.
+var monitors = map[string]string{"LookupEvents": "cloudtrail", "FilterLogEvents": "logs", "DescribeAlarms": "cloudwatch"}
+
+// Action is the call as a policy names it, such as iam:ListUsers.
+func (e *Error) Action() string {
+	service := cmp.Or(monitors[e.Op], "iam")
+	if e.Op == "GetCallerIdentity" {
+		service = "sts"
+	}
+	return service + ":" + e.Op
 }
 
 // Text says what was tried and what was wrong.
@@ -119,8 +138,17 @@ func (e *Error) Remedy() string {
 	case ClassSkewed:
 		return "set this machine's clock, best by network time"
 	case ClassDenied:
+		if e.Explicit {
+			return "a policy denies it, perhaps to all who come without MFA, and no other can allow it: ask who runs the account"
+		}
+		if monitors[e.Op] != "" {
+			return "allow " + e.Action() + " to the user in IAM, or take it out of [monitor]"
+		}
 		return "print the policy it needs with: awskey policy NAME"
 	case ClassNotFound:
+		if monitors[e.Op] != "" {
+			return "check [monitor] and the region"
+		}
 		return "look in IAM whether the user and the access key still exist"
 	case ClassLimit:
 		return "AWS allows two access keys per user: delete one in IAM that nobody needs"
@@ -159,6 +187,7 @@ func refused(answer smithy.APIError, x *exchange, creds Credentials) *Error {
 	if message := answer.ErrorMessage(); message != absent {
 		e.Message = clean(message, creds)
 	}
+	e.Explicit = e.Class == ClassDenied && strings.Contains(strings.ToLower(answer.ErrorMessage()), "explicit deny")
 	switch e.Class {
 	case ClassUnknown, ClassUnauthenticated, ClassWrongSecret, ClassSkewed:
 		e.Message = firstSentence(e.Message)
@@ -187,6 +216,10 @@ func unreadable(err error, x *exchange, creds Credentials) *Error {
 		return e
 	}
 	e := &Error{Class: ClassNoAnswer, Status: x.status, Message: "the answer cannot be read"}
+	if errors.Is(err, errNoTime) {
+		e.Err, e.Message = ended(err), errNoTime.Error()
+		return e
+	}
 	var part incomplete
 	if errors.As(err, &part) {
 		e.Message = "the answer " + string(part)

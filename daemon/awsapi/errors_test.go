@@ -47,15 +47,18 @@ func TestClasses(t *testing.T) {
 		{400, "UnknownError", ClassUnknown},
 	} {
 		// The texts say the opposite of each code: they must not count.
-		c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat))
-			refusal(w, try.status, try.code, "AccessDenied Throttling NoSuchEntity")
+			refusal(w, r, try.status, try.code, "AccessDenied Throttling NoSuchEntity with an explicit deny")
 		})
 		for op, call := range calls {
 			m, err := call(t.Context(), c)
 			e := failure(t, err, try.want)
 			if e.Op != op || e.Status != try.status || m.Date.IsZero() || e.Meta != m {
 				t.Errorf("%s %d %s: %#v, %v", op, try.status, try.code, *e, m)
+			}
+			if e.Explicit != (try.want == ClassDenied) {
+				t.Errorf("%s %s: explicit %v", op, try.code, e.Explicit)
 			}
 			if code := try.code; code != "UnknownError" && e.Code != code {
 				t.Errorf("code %q, want %q", e.Code, code)
@@ -77,9 +80,9 @@ func TestSkew(t *testing.T) {
 		{16 * time.Minute, ClassSkewed, "behind AWS's"},
 		{-16 * time.Minute, ClassSkewed, "ahead of AWS's"},
 	} {
-		c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Date", time.Now().Add(try.offset).UTC().Format(http.TimeFormat))
-			refusal(w, 403, "SignatureDoesNotMatch", "The request signature we calculated does not match")
+			refusal(w, r, 403, "SignatureDoesNotMatch", "The request signature we calculated does not match")
 		})
 		_, _, err := c.WhoAmI(t.Context(), testKey)
 		e := failure(t, err, try.want)
@@ -89,9 +92,9 @@ func TestSkew(t *testing.T) {
 		}
 	}
 	// Without a date there is no reason to blame the clock.
-	c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+	c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Date"] = nil
-		refusal(w, 403, "SignatureDoesNotMatch", "no")
+		refusal(w, r, 403, "SignatureDoesNotMatch", "no")
 	})
 	_, m, err := c.WhoAmI(t.Context(), testKey)
 	failure(t, err, ClassWrongSecret)
@@ -107,7 +110,10 @@ func TestErrorTexts(t *testing.T) {
 		want              string
 	}{
 		{"CreateAccessKey", "AccessDenied", "User: arn:aws:iam::1:user/bob is not authorized to perform: iam:CreateAccessKey on resource: user bob. An explicit deny", 403,
-			"asked IAM to create an access key for bob: AWS says AccessDenied (User: arn:aws:iam::1:user/bob is not authorized to perform: iam:CreateAccessKey on resource: user bob. An explicit deny); print the policy it needs with: awskey policy NAME"},
+			"asked IAM to create an access key for bob: AWS says AccessDenied (User: arn:aws:iam::1:user/bob is not authorized to perform: iam:CreateAccessKey on resource: user bob. An explicit deny); a policy denies it, perhaps to all who come without MFA, and no other can allow it: ask who runs the account"},
+		{"CreateAccessKey", "AccessDenied", "User: arn:aws:iam::1:user/bob is not authorized to perform: iam:CreateAccessKey on resource: user bob because no identity-based policy allows the iam:CreateAccessKey action", 403,
+			"asked IAM to create an access key for bob: AWS says AccessDenied (User: arn:aws:iam::1:user/bob is not authorized to perform: iam:CreateAccessKey on resource: user bob because no identity-based policy allows the iam:CreateAccessKey action); print the policy it needs with: awskey policy NAME"},
+		{"DescribeAlarms", "AccessDeniedException", "no", 400, "asked CloudWatch for its alarms: AWS says AccessDeniedException (no); allow cloudwatch:DescribeAlarms to the user in IAM, or take it out of [monitor]"},
 		{"CreateAccessKey", "LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: 2", 409,
 			"asked IAM to create an access key for bob: AWS says LimitExceeded (Cannot exceed quota for AccessKeysPerUser: 2); AWS allows two access keys per user: delete one in IAM that nobody needs"},
 		{"UpdateAccessKey", "NoSuchEntity", "The Access Key with id AKIA1 cannot be found.", 404,
@@ -119,7 +125,7 @@ func TestErrorTexts(t *testing.T) {
 		{"DeleteAccessKey", "", "", 403, "asked IAM to delete access key AKIA1 of bob: AWS answered 403 Forbidden without saying why"},
 		{"ListAccessKeys", "AccessDenied", "", 403, "asked IAM for the access keys of bob: AWS says AccessDenied; print the policy it needs with: awskey policy NAME"},
 	} {
-		c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) { refusal(w, try.status, try.code, try.message) })
+		c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) { refusal(w, r, try.status, try.code, try.message) })
 		_, err := calls[try.op](t.Context(), c)
 		if err == nil || err.Error() != try.want {
 			t.Errorf("got  %v\nwant %s", err, try.want)
@@ -144,9 +150,9 @@ func TestErrorTexts(t *testing.T) {
 func TestErrorsHoldNoSecret(t *testing.T) {
 	for _, message := range []string{testSecret, "your secret is " + testSecret + " is it not", "a\x1b[31mb\x00c\u202ed\n e"} {
 		for _, code := range []string{"AccessDenied", "ValidationError", "SignatureDoesNotMatch", testSecret} {
-			c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "text/"+testSecret)
-				refusal(w, 403, code, strings.NewReplacer("\x1b", "", "\x00", "").Replace(message))
+				refusal(w, r, 403, code, strings.NewReplacer("\x1b", "", "\x00", "").Replace(message))
 			})
 			for _, call := range calls {
 				_, err := call(t.Context(), c)

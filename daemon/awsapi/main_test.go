@@ -1,9 +1,12 @@
 package awsapi
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -43,24 +46,53 @@ func serve(t *testing.T, h http.HandlerFunc) (*Client, *httptest.Server) {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.ParseForm() // an unread body would be answered with a reset
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		h(w, r)
 	}))
 	t.Cleanup(s.Close)
 	return newClient(t, Config{EndpointURL: s.URL}), s
 }
 
-// response is a document of success as IAM and STS write it.
+// opOf is the action that a request asks for.
+func opOf(r *http.Request) string {
+	if target := r.Header.Get("X-Amz-Target"); target != "" {
+		return target[strings.LastIndexByte(target, '.')+1:]
+	}
+	return r.FormValue("Action")
+}
+
+// response is a document of success as AWS writes it.
 func response(op, result string) string {
+	if monitors[op] != "" {
+		return result
+	}
 	if result != "" {
 		result = fmt.Sprintf("<%sResult>%s</%[1]sResult>", op, result)
 	}
 	return fmt.Sprintf(`<%sResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/">%s<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></%[1]sResponse>`, op, result)
 }
 
+// kindOf is the media type of an action's answers.
+func kindOf(op string) string {
+	switch op {
+	case "LookupEvents", "FilterLogEvents":
+		return "application/x-amz-json-1.1"
+	case "DescribeAlarms":
+		return "application/x-amz-json-1.0"
+	}
+	return "text/xml"
+}
+
 // refusal is an error document of AWS.
-func refusal(w http.ResponseWriter, status int, code, message string) {
-	w.Header().Set("Content-Type", "text/xml")
+func refusal(w http.ResponseWriter, r *http.Request, status int, code, message string) {
+	op := opOf(r)
+	w.Header().Set("Content-Type", kindOf(op))
 	w.WriteHeader(status)
+	if monitors[op] != "" {
+		json.NewEncoder(w).Encode(map[string]string{"__type": code, "message": message})
+		return
+	}
 	fmt.Fprintf(w, `<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>r</RequestId></ErrorResponse>`, code, message)
 }
 
@@ -72,12 +104,17 @@ var answers = map[string]string{
 	"UpdateAccessKey":      ``,
 	"DeleteAccessKey":      ``,
 	"GetAccessKeyLastUsed": `<UserName>bob</UserName><AccessKeyLastUsed><LastUsedDate>2026-01-02T03:00:00Z</LastUsedDate><ServiceName>sns</ServiceName><Region>eu-west-1</Region></AccessKeyLastUsed>`,
+	"GetUser":              `<User><Path>/eng/</Path><UserName>bob</UserName><UserId>AIDAEXAMPLE</UserId><Arn>arn:aws:iam::123456789012:user/eng/bob</Arn><CreateDate>2026-01-02T03:04:05Z</CreateDate></User>`,
+	"ListUsers":            `<IsTruncated>false</IsTruncated><Users><member><UserName>bob</UserName><Arn>arn:aws:iam::123456789012:user/eng/bob</Arn></member></Users>`,
+	"LookupEvents":         `{"Events":[{"EventName":"GetCallerIdentity","EventSource":"sts.amazonaws.com","EventTime":1767323045,"CloudTrailEvent":"{\"awsRegion\":\"eu-west-1\",\"sourceIPAddress\":\"203.0.113.7\"}"}]}`,
+	"FilterLogEvents":      `{"events":[{"timestamp":1767323045000,"message":"{\"eventTime\":\"2026-01-02T03:04:05Z\",\"eventName\":\"PutObject\",\"eventSource\":\"s3.amazonaws.com\",\"awsRegion\":\"eu-west-1\",\"sourceIPAddress\":\"203.0.113.7\",\"errorCode\":\"AccessDenied\"}"}]}`,
+	"DescribeAlarms":       `{"MetricAlarms":[{"AlarmName":"bad calls","StateValue":"ALARM","StateTransitionedTimestamp":1767323045.5}],"CompositeAlarms":[]}`,
 }
 
 // good answers every action.
 func good(w http.ResponseWriter, r *http.Request) {
-	op := r.FormValue("Action")
-	w.Header().Set("Content-Type", "text/xml")
+	op := opOf(r)
+	w.Header().Set("Content-Type", kindOf(op))
 	fmt.Fprint(w, response(op, answers[op]))
 }
 
@@ -105,7 +142,33 @@ var calls = map[string]func(context.Context, *Client) (Meta, error){
 		_, m, err := c.KeyLastUsed(ctx, testKey, "AKIA1")
 		return m, err
 	},
+	"GetUser": func(ctx context.Context, c *Client) (Meta, error) {
+		_, m, err := c.User(ctx, testKey, "bob")
+		return m, err
+	},
+	"ListUsers": func(ctx context.Context, c *Client) (Meta, error) {
+		_, m, err := c.Users(ctx, testKey)
+		return m, err
+	},
+	"LookupEvents": func(ctx context.Context, c *Client) (Meta, error) {
+		_, m, err := c.LastEvent(ctx, testKey, anotherRegion(), testKey.ID, date("2026-01-01T00:00:00Z"))
+		return m, err
+	},
+	"FilterLogEvents": func(ctx context.Context, c *Client) (Meta, error) {
+		_, m, err := c.FailedEvent(ctx, testKey, "arn:aws:logs:"+anotherRegion()+":123456789012:log-group:trail:*", testKey.ID, date("2026-01-01T00:00:00Z"))
+		return m, err
+	},
+	"DescribeAlarms": func(ctx context.Context, c *Client) (Meta, error) {
+		_, m, err := c.Alarms(ctx, testKey, []string{"bad calls"})
+		return m, err
+	},
 }
+
+var regions atomic.Int32
+
+// anotherRegion is one that nobody has asked yet, so that no call waits for its
+// turn.
+func anotherRegion() string { return fmt.Sprintf("eu-test-%d", regions.Add(1)) }
 
 // failure checks what must hold of every error and returns it.
 func failure(t *testing.T, err error, want Class) *Error {

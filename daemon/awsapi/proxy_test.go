@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
@@ -51,11 +52,11 @@ func TestProxy(t *testing.T) {
 				if err != nil || m.Date.IsZero() {
 					t.Errorf("%s: %v, %+v", op, err, m)
 				}
-				host := "iam.amazonaws.com"
-				if op == "GetCallerIdentity" {
-					host = "sts.eu-west-1.amazonaws.com"
-				}
-				want = append(want, "CONNECT "+host+":443")
+				host := map[string]string{
+					"GetCallerIdentity": "sts.eu-west-1", "DescribeAlarms": "monitoring.eu-west-1",
+					"LookupEvents": fmt.Sprint("cloudtrail.eu-test-", regions.Load()), "FilterLogEvents": fmt.Sprint("logs.eu-test-", regions.Load()),
+				}[op]
+				want = append(want, "CONNECT "+cmp.Or(host, "iam")+".amazonaws.com:443")
 			}
 			if got := p.seen(); !reflect.DeepEqual(got, want) || int(requests.Load()) != len(calls) {
 				t.Errorf("the proxy saw %q, AWS %d requests", got, requests.Load())

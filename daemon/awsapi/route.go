@@ -13,13 +13,15 @@ import (
 	"regexp"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
+	smithyauth "github.com/aws/smithy-go/auth"
 	smithyendpoints "github.com/aws/smithy-go/endpoints"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // route is a Config that was checked.
 type route struct {
 	region   string
+	main     string         // of the partition
 	endpoint *url.URL       // nil: the SDK's own for the region
 	proxy    *url.URL       // nil: straight
 	roots    *x509.CertPool // nil: the system's
@@ -35,10 +37,13 @@ func newRoute(cfg Config) (route, error) {
 		r.region = "us-east-1"
 	}
 	// The SDK builds host names from the region, so it must not carry a dot or slash.
-	if len(r.region) > 63 || !regionForm.MatchString(r.region) {
-		return r, fmt.Errorf("[aws] region %q is not a region: write one like eu-west-1", cfg.Region)
+	err := checkRegion(r.region)
+	if err != nil {
+		return r, fmt.Errorf("[aws] region %w", err)
 	}
-	var err error
+	if r.main, err = mainRegion(r.region); err != nil {
+		return r, err
+	}
 	if r.endpoint, err = endpoint(cfg.EndpointURL); err != nil {
 		return r, err
 	}
@@ -128,16 +133,20 @@ func readBundle(path string) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// iamEndpoints asks the SDK's resolver as if there were no endpoint of our own
-// and then replaces only the address. So a request through endpoint_url is
-// signed for the region that AWS's own endpoint would want, which for IAM is
+// endpoints asks the SDK's resolver of a service as if there were no endpoint of
+// our own and then replaces only the address. So a request through endpoint_url
+// is signed for the region that AWS's own endpoint would want, which for IAM is
 // not the configured one (us-east-1 for all of the aws partition).
-type iamEndpoints struct {
-	sdk iam.EndpointResolverV2
+type endpoints[P any] struct {
+	sdk resolver[P]
 	to  *url.URL
 }
 
-func (r iamEndpoints) ResolveEndpoint(ctx context.Context, p iam.EndpointParameters) (smithyendpoints.Endpoint, error) {
+type resolver[P any] interface {
+	ResolveEndpoint(context.Context, P) (smithyendpoints.Endpoint, error)
+}
+
+func (r endpoints[P]) ResolveEndpoint(ctx context.Context, p P) (smithyendpoints.Endpoint, error) {
 	e, err := r.sdk.ResolveEndpoint(ctx, p)
 	if err == nil && r.to != nil {
 		e.URI = *r.to
@@ -145,16 +154,20 @@ func (r iamEndpoints) ResolveEndpoint(ctx context.Context, p iam.EndpointParamet
 	return e, err
 }
 
-// stsEndpoints is the same for STS.
-type stsEndpoints struct {
-	sdk sts.EndpointResolverV2
-	to  *url.URL
-}
-
-func (r stsEndpoints) ResolveEndpoint(ctx context.Context, p sts.EndpointParameters) (smithyendpoints.Endpoint, error) {
-	e, err := r.sdk.ResolveEndpoint(ctx, p)
-	if err == nil && r.to != nil {
-		e.URI = *r.to
+// mainRegion is the region of a partition where IAM is, and so CloudTrail's
+// events of IAM and of the global STS endpoint: us-east-1, cn-north-1,
+// us-gov-west-1, … The SDK knows it as the region that IAM's requests are signed
+// for.
+func mainRegion(region string) (string, error) {
+	e, err := iam.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(), iam.EndpointParameters{Region: &region})
+	if err != nil {
+		return "", fmt.Errorf("[aws] region %q: %w", region, err)
 	}
-	return e, err
+	options, _ := smithyauth.GetAuthOptions(&e.Properties)
+	for _, o := range options {
+		if main, ok := smithyhttp.GetSigV4SigningRegion(&o.SignerProperties); ok {
+			return main, nil
+		}
+	}
+	return region, nil
 }

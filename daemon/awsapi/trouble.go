@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -133,11 +134,7 @@ func strange(op string, resp *http.Response, body []byte) *Error {
 		e.Message = fmt.Sprintf("the answer is larger than %d KiB, which AWS's never is", maxAnswer>>10)
 		return e
 	}
-	want := "ErrorResponse"
-	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
-		want = op + "Response"
-	}
-	if document(body) == want {
+	if ours(op, resp, body) {
 		return nil
 	}
 	what := fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
@@ -152,6 +149,25 @@ func strange(op string, resp *http.Response, body []byte) *Error {
 	}
 	e.Message = "something between this machine and AWS answered (" + what + ")"
 	return e
+}
+
+// ours reports whether an answer has the form that AWS gives the answers of an
+// action: a document of XML with the right root, or an object of AWS JSON, whose
+// errors name their type.
+func ours(op string, resp *http.Response, body []byte) bool {
+	good := resp.StatusCode >= 200 && resp.StatusCode < 300
+	if monitors[op] == "" {
+		if good {
+			return document(body) == op+"Response"
+		}
+		return document(body) == "ErrorResponse"
+	}
+	var object map[string]json.RawMessage
+	if !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/x-amz-json-1.") || json.Unmarshal(body, &object) != nil || object == nil {
+		return false
+	}
+	failed := object["__type"] != nil || resp.Header.Get("X-Amzn-Errortype") != ""
+	return good != failed
 }
 
 // changes tells the calls after which doubt matters from those that only look.

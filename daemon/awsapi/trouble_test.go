@@ -274,9 +274,9 @@ func TestPagesShareTheLimit(t *testing.T) {
 }
 
 func TestDateOfErrors(t *testing.T) {
-	c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+	c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Date", "Mon, 05 Jan 2026 10:00:00 GMT")
-		refusal(w, 403, "AccessDenied", "no")
+		refusal(w, r, 403, "AccessDenied", "no")
 	})
 	_, m, err := c.CreateKey(t.Context(), testKey, "bob")
 	if e := failure(t, err, ClassDenied); !e.Date.Equal(date("2026-01-05T10:00:00Z")) || m != e.Meta || m.Date.Location() != time.UTC {

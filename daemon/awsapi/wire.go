@@ -41,7 +41,11 @@ func newWire(cfg Config, r route) *wire {
 	if version == "" {
 		version = "dev"
 	}
-	w := &wire{dial: new(net.Dialer).DialContext, proxy: r.proxy, agent: "awskeyd/" + version}
+	dial := cfg.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	w := &wire{dial: dial, proxy: r.proxy, agent: "awskeyd/" + version}
 	t := &http.Transport{
 		// HTTP/1 alone, never kept alive: an HTTP/2 transport would send a request
 		// again by itself after REFUSED_STREAM, and IAM's replicas are only told

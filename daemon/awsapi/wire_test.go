@@ -26,10 +26,10 @@ func TestStrangeAnswers(t *testing.T) {
 		"empty 200":  {func(http.ResponseWriter, *http.Request) {}, ClassNoAnswer, "(200 OK)"},
 		"204":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, ClassNoAnswer, "(204 No Content)"},
 		"xhtml 200":  {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `<html xmlns="x"><body/></html>`) }, ClassNoAnswer, "log in to the network"},
-		"other op":   {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, response("GetUser", "<User/>")) }, ClassNoAnswer, "something between"},
-		"error 200":  {func(w http.ResponseWriter, _ *http.Request) { refusal(w, 200, "AccessDenied", "no") }, ClassNoAnswer, "something between"},
+		"other op":   {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, response("GetRole", "<Role/>")) }, ClassNoAnswer, "something between"},
+		"error 200":  {func(w http.ResponseWriter, r *http.Request) { refusal(w, r, 200, "AccessDenied", "no") }, ClassNoAnswer, "something between"},
 		"half": {func(w http.ResponseWriter, r *http.Request) {
-			doc := response(r.FormValue("Action"), answers[r.FormValue("Action")])
+			doc := response(opOf(r), answers[opOf(r)])
 			fmt.Fprint(w, doc[:len(doc)-5])
 		}, ClassNoAnswer, "something between"},
 		"block page 403": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, login, 403) }, ClassNoAnswer, "(403 Forbidden"},
@@ -39,7 +39,7 @@ func TestStrangeAnswers(t *testing.T) {
 		"gzip": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			z := gzip.NewWriter(w)
-			fmt.Fprint(z, response(r.FormValue("Action"), answers[r.FormValue("Action")]))
+			fmt.Fprint(z, response(opOf(r), answers[opOf(r)]))
 			z.Close()
 		}, ClassNoAnswer, "something between"},
 	} {

@@ -22,6 +22,9 @@ type account struct {
 	root  *user
 	users map[string]*user // by name
 	keys  map[string]*key  // by id; deleted ones stay, for the replicas that lag
+
+	trail  trail
+	alarms map[string]alarm // by name
 }
 
 type user struct {
@@ -55,7 +58,7 @@ type use struct {
 }
 
 func newAccount(o Options, ids io.Reader) *account {
-	a := &account{opts: o, ids: ids, users: map[string]*user{}, keys: map[string]*key{}}
+	a := &account{opts: o, ids: ids, users: map[string]*user{}, keys: map[string]*key{}, alarms: map[string]alarm{}}
 	a.root = &user{
 		id:      o.Account,
 		arn:     "arn:aws:iam::" + o.Account + ":root",

@@ -29,6 +29,7 @@ type action struct {
 	caller  principal
 	call    *Call
 	params  url.Values
+	region  string // of the signature's scope
 	now     time.Time
 	seen    time.Time // up to when the connection's replica knows
 	target  string    // for Call.Target
@@ -43,19 +44,28 @@ var operations = map[Service]map[string]func(*action) (any, *failure){
 		"GetAccessKeyLastUsed": getAccessKeyLastUsed,
 		"GetUser":              getUser,
 		"ListAccessKeys":       listAccessKeys,
+		"ListUsers":            listUsers,
 		"UpdateAccessKey":      updateAccessKey,
 	},
 	STS: {"GetCallerIdentity": getCallerIdentity},
 	SNS: {"ListTopics": listTopics},
+
+	CloudTrail: {"LookupEvents": lookupEvents},
+	Logs:       {"FilterLogEvents": filterLogEvents},
+	CloudWatch: {"DescribeAlarms": describeAlarms},
 }
 
 // allow refuses what the caller's policy does not allow. Own tells whether the
-// resource is the calling user itself. Root may do everything.
+// resource is the calling user itself; an action without resources has "".
+// Root may do everything.
 func (c *action) allow(own bool, resource string) *failure {
 	if c.caller.root() {
 		return nil
 	}
 	name := string(c.call.Service) + ":" + c.call.Action
+	if c.call.Service == CloudWatch {
+		name = "cloudwatch:" + c.call.Action // signed as "monitoring"
+	}
 	mfa := c.caller.session != nil && c.caller.session.mfa
 	why := c.caller.user.policy.denied(name, own, mfa)
 	if why == "" {
@@ -66,8 +76,10 @@ func (c *action) allow(own bool, resource string) *failure {
 		code = "AuthorizationError" // API_ListTopics
 		name = "SNS:" + c.call.Action
 	}
-	return fail(http.StatusForbidden, code,
-		"User: "+c.caller.user.arn+" is not authorized to perform: "+name+" on resource: "+resource+" "+why)
+	if resource != "" {
+		why = "on resource: " + resource + " " + why
+	}
+	return fail(http.StatusForbidden, code, "User: "+c.caller.user.arn+" is not authorized to perform: "+name+" "+why)
 }
 
 // getCallerIdentity needs no permission, and an explicit deny does not stop it

@@ -21,6 +21,14 @@ func snake(action string) string {
 	return strings.ToLower(b.String())
 }
 
+// clientOf is boto3's name for a service.
+func clientOf(s Service) string {
+	if s == CloudWatch {
+		return "cloudwatch"
+	}
+	return string(s)
+}
+
 // The same cases, made by every python3 here that can import boto3.
 func TestRefusalsByBoto3(t *testing.T) {
 	found := map[string]bool{}
@@ -40,18 +48,18 @@ func TestRefusalsByBoto3(t *testing.T) {
 
 func refusalsBy(t *testing.T, python string) {
 	type input struct {
-		Name         string            `json:"name"`
-		URL          string            `json:"url"`
-		Service      Service           `json:"service"`
-		Operation    string            `json:"operation"`
-		Params       map[string]string `json:"params"`
-		Key          string            `json:"key"`
-		Secret       string            `json:"secret"`
-		Token        string            `json:"token"`
-		Region       string            `json:"region"`
-		Minutes      int               `json:"minutes"`
-		ScopeRegion  string            `json:"scope_region"`
-		ScopeService Service           `json:"scope_service"`
+		Name         string         `json:"name"`
+		URL          string         `json:"url"`
+		Service      string         `json:"service"`
+		Operation    string         `json:"operation"`
+		Params       map[string]any `json:"params"`
+		Key          string         `json:"key"`
+		Secret       string         `json:"secret"`
+		Token        string         `json:"token"`
+		Region       string         `json:"region"`
+		Minutes      int            `json:"minutes"`
+		ScopeRegion  string         `json:"scope_region"`
+		ScopeService Service        `json:"scope_service"`
 	}
 	var inputs []input
 	var servers []*Server
@@ -61,7 +69,7 @@ func refusalsBy(t *testing.T, python string) {
 		cred, id := c.setup(t, s)
 		servers = append(servers, s)
 		inputs = append(inputs, input{
-			Name: c.name, URL: s.URL, Service: c.service, Operation: snake(c.action), Params: c.given(id),
+			Name: c.name, URL: s.URL, Service: clientOf(c.service), Operation: snake(c.action), Params: c.given(id),
 			Key: cred.id, Secret: cred.secret, Token: cred.token, Region: "us-east-1",
 			Minutes: int(c.shift / time.Minute), ScopeRegion: c.scopeRegion, ScopeService: c.scopeService,
 		})

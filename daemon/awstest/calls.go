@@ -13,9 +13,9 @@ type Call struct {
 	Time    time.Time // of arrival, on AWS's clock
 	Conn    int       // counts the connections from 1
 	Client  string    // User-Agent
-	Service Service   // by the request's Version; empty if unknown
+	Service Service   // by the request's Version, target or path; empty if unknown
 	Action  string
-	Params  url.Values // the form as sent; not to be changed
+	Params  url.Values // the form, or a document by the names a form would have; not to be changed
 	KeyID   string     // that signed, by its own word
 	User    string     // owner of KeyID, once the signature was found good; Root for root
 	Target  string     // access key id that was made or changed, once executed
@@ -30,7 +30,7 @@ type Call struct {
 // Counts are the two numbers that tell whether a rotation was noticed.
 type Counts struct {
 	Signed  int // requests whose signature was found good
-	Refused int // requests that AWS answered with 403
+	Refused int // requests that AWS answered with 403, or with what services without that status say instead
 }
 
 // ByDaemon tells whether a call is the daemon's, by its User-Agent.

@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"encoding/xml"
 	"flag"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -66,12 +68,41 @@ func (c *caller) call(service Service, action string, params ...string) (got, er
 	for i := 0; i < len(params); i += 2 {
 		form.Set(params[i], params[i+1])
 	}
-	body := form.Encode()
+	return c.send(service, form.Encode(), http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=utf-8"}})
+}
+
+// ask is call with a document instead of a form: AWS JSON for the services that
+// speak it.
+func (c *caller) ask(service Service, action string, document map[string]any) (got, error) {
+	for target, s := range targets {
+		if s == service && !strings.HasPrefix(target, "com.") && service != CloudWatch {
+			body, err := json.Marshal(document)
+			if err != nil {
+				return got{}, err
+			}
+			return c.send(service, string(body), http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {target + "." + action}})
+		}
+	}
+	var params []string
+	for name, value := range document {
+		switch v := value.(type) {
+		case string:
+			params = append(params, name, v)
+		case []any:
+			for i, item := range v {
+				params = append(params, fmt.Sprintf("%s.member.%d", name, i+1), item.(string))
+			}
+		}
+	}
+	return c.call(service, action, params...)
+}
+
+func (c *caller) send(service Service, body string, header http.Header) (got, error) {
 	r, err := http.NewRequest("POST", c.url+"/", strings.NewReader(body))
 	if err != nil {
 		return got{}, err
 	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	r.Header = header
 	if c.agent != "" {
 		r.Header.Set("User-Agent", c.agent)
 	}
@@ -106,6 +137,13 @@ func (c *caller) call(service Service, action string, params ...string) (got, er
 	}
 	if w.StatusCode >= 400 && xml.Unmarshal(b, &e) == nil {
 		g.code, g.message = e.Error.Code, e.Error.Message
+	}
+	var j struct {
+		Type    string `json:"__type"`
+		Message string `json:"message"`
+	}
+	if w.StatusCode >= 400 && json.Unmarshal(b, &j) == nil {
+		g.code, g.message = j.Type, j.Message
 	}
 	return g, nil
 }

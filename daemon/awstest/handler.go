@@ -2,9 +2,7 @@ package awstest
 
 import (
 	"io"
-	"mime"
 	"net/http"
-	"net/url"
 	"time"
 )
 
@@ -13,13 +11,14 @@ const maxBody = 1 << 20
 
 // request is one request on its way.
 type request struct {
-	http    *http.Request
-	id      string
-	body    []byte
-	delay   time.Duration // of the replica the connection reached
-	signed  signature
-	refusal *failure // found while reading
-	call    *Call    // Server.mu guards it
+	http     *http.Request
+	protocol protocol
+	id       string
+	body     []byte
+	delay    time.Duration // of the replica the connection reached
+	signed   signature
+	refusal  *failure // found while reading
+	call     *Call    // Server.mu guards it
 }
 
 // ServeHTTP answers one request. It panics with http.ErrAbortHandler to close
@@ -57,6 +56,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if fault.reply != replyOther {
 		h["x-amzn-RequestId"] = []string{q.id} // in AWS's spelling
 	}
+	if a.queryError != "" {
+		h.Set("X-Amzn-Query-Error", a.queryError)
+	}
 	w.WriteHeader(a.status)
 	w.Write(a.body)
 }
@@ -70,7 +72,7 @@ func (s *Server) carry(q *request, f Fault) (answer, bool) {
 	// A throttle belongs to an account, so a bad signature is refused first.
 	p, refusal := s.authenticate(q)
 	if refusal != nil { // a cut connection keeps it from the caller like any answer
-		return refusal.answer(q.call.Service, q.id), true
+		return q.refuse(refusal), true
 	}
 	switch f.reach {
 	case arrivesLate:
@@ -85,7 +87,7 @@ func (s *Server) carry(q *request, f Fault) (answer, bool) {
 			return a, s.ctx.Err() == nil
 		}
 	}
-	return f.busy().answer(q.call.Service, q.id), true
+	return q.refuse(f.busy()), true
 }
 
 // read takes the request off the wire. Whatever is wrong with it stands in
@@ -102,30 +104,10 @@ func (s *Server) read(r *http.Request) *request {
 		return q
 	}
 	q.body = body
-	// The Query protocol takes parameters from the form and from the URL.
-	params, err := url.ParseQuery(r.URL.RawQuery)
-	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && kind == "application/x-www-form-urlencoded" {
-		var form url.Values
-		form, err = url.ParseQuery(string(body))
-		for name, values := range form {
-			params[name] = append(values, params[name]...)
-		}
-	}
-	if err != nil {
-		q.refusal = fail(http.StatusNotFound, "MalformedQueryString", "The query string contains a syntax error.")
+	if q.refusal = q.parse(); q.refusal != nil {
 		return q
 	}
-	action, version := params.Get("Action"), params.Get("Version")
-	q.call.Action, q.call.Params, q.call.Service = action, params, versions[version]
 	q.delay = c.delays[q.call.Service]
-	if action == "" {
-		q.refusal = fail(http.StatusBadRequest, "MissingAction", "The request must contain the parameter Action.")
-		return q
-	}
-	if operations[q.call.Service][action] == nil {
-		q.refusal = fail(http.StatusBadRequest, "InvalidAction", "Could not find operation "+action+" for version "+version)
-		return q
-	}
 	q.signed, q.refusal = parseSignature(r.Header)
 	q.call.KeyID = q.signed.keyID
 	return q
@@ -154,8 +136,11 @@ func (s *Server) authenticate(q *request) (principal, *failure) {
 		return principal{}, q.refusal
 	}
 	now, g, service := s.opts.Clock(), q.signed, q.call.Service
-	region := "us-east-1"
-	if service == STS {
+	region := "" // any: one listener stands for the endpoints of all regions
+	switch service {
+	case IAM:
+		region = "us-east-1"
+	case STS:
 		region = s.opts.Region
 	}
 	if f := g.check(now, service, region); f != nil {
@@ -165,6 +150,9 @@ func (s *Server) authenticate(q *request) (principal, *failure) {
 	unknown := fail(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid.")
 	k := s.account.keys[g.keyID]
 	if k == nil || k.statusAt(now.Add(-q.delay)) != Active {
+		if k != nil && s.opts.TrailRefused {
+			s.account.trace(q, k.user, unknown)
+		}
 		return principal{}, unknown
 	}
 	if !g.verify(q.http, q.body, k.secret) {
@@ -197,18 +185,19 @@ func (s *Server) execute(q *request, p principal) answer {
 	now := s.opts.Clock()
 	c := &action{
 		account: s.account, caller: p, call: q.call, now: now,
-		seen: now.Add(-q.delay), params: q.call.Params,
+		seen: now.Add(-q.delay), params: q.call.Params, region: q.signed.region,
 	}
 	result, refusal := operations[q.call.Service][q.call.Action](c)
+	s.account.trace(q, p.user, refusal)
 	q.call.Executed = refusal == nil
 	q.call.Target = c.target
 	s.record.wake()
 	s.mu.Unlock() // the hook may ask the server
 	if refusal != nil {
-		return refusal.answer(q.call.Service, q.id)
+		return q.refuse(refusal)
 	}
 	s.at(Executed, q.call)
-	return success(q.call.Service, q.call.Action, result, q.id)
+	return q.respond(result)
 }
 
 // finish enters the answer in the record.
@@ -216,7 +205,7 @@ func (s *Server) finish(q *request, a answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	q.call.Status, q.call.Code = a.status, a.code
-	if a.status == http.StatusForbidden && a.code != "" { // not a captive portal's
+	if a.refused {
 		s.record.counts(q.call).Refused++
 	}
 	s.record.wake()

@@ -2,6 +2,7 @@ package awstest
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -132,30 +133,40 @@ func deleteAccessKey(c *action) (any, *failure) {
 	return nil, nil
 }
 
-// listAccessKeys is a read: it tells what the connection's replica knows.
-func listAccessKeys(c *action) (any, *failure) {
-	size := 100
+// page reads MaxItems and Marker: how many rows are asked for, and the row
+// after which to begin.
+func (c *action) page() (size int, after string, f *failure) {
+	size = 100
 	if c.params.Has("MaxItems") {
 		n, err := strconv.Atoi(c.params.Get("MaxItems"))
 		switch {
 		case err != nil || n < 1:
-			return nil, constraint("'"+c.params.Get("MaxItems")+"'", "maxItems", "Member must have value greater than or equal to 1")
+			return 0, "", constraint("'"+c.params.Get("MaxItems")+"'", "maxItems", "Member must have value greater than or equal to 1")
 		case n > 1000:
-			return nil, constraint("'"+c.params.Get("MaxItems")+"'", "maxItems", "Member must have value less than or equal to 1000")
+			return 0, "", constraint("'"+c.params.Get("MaxItems")+"'", "maxItems", "Member must have value less than or equal to 1000")
 		}
 		size = n
 	}
-	after, err := base64.RawURLEncoding.DecodeString(c.params.Get("Marker"))
-	if err != nil || c.params.Has("Marker") && len(after) == 0 {
-		return nil, invalid("Invalid Marker.")
+	row, err := base64.RawURLEncoding.DecodeString(c.params.Get("Marker"))
+	if err != nil || c.params.Has("Marker") && len(row) == 0 {
+		return 0, "", invalid("Invalid Marker.")
+	}
+	return size, string(row), nil
+}
+
+// listAccessKeys is a read: it tells what the connection's replica knows.
+func listAccessKeys(c *action) (any, *failure) {
+	size, after, f := c.page()
+	if f != nil {
+		return nil, f
 	}
 	u, f := c.subject()
 	if f != nil {
 		return nil, f
 	}
 	list := u.keysAt(c.seen)
-	if len(after) > 0 {
-		i := slices.IndexFunc(list, func(k *key) bool { return k.id == string(after) })
+	if after != "" {
+		i := slices.IndexFunc(list, func(k *key) bool { return k.id == after })
 		list = list[i+1:] // a key that is gone by now lets the list begin anew
 	}
 	var result struct {
@@ -174,6 +185,42 @@ func listAccessKeys(c *action) (any, *failure) {
 		result.AccessKeyMetadata.Member = append(result.AccessKeyMetadata.Member, accessKey{
 			UserName: u.name, AccessKeyId: k.id, Status: k.statusAt(c.seen), CreateDate: timestamp(k.created),
 		})
+	}
+	return result, nil
+}
+
+// listUsers lists the account's users by name. Users are there at once:
+// replicas lag for keys alone.
+func listUsers(c *action) (any, *failure) {
+	size, after, f := c.page()
+	if f != nil {
+		return nil, f
+	}
+	prefix := "/"
+	if c.params.Has("PathPrefix") {
+		prefix = c.params.Get("PathPrefix")
+	}
+	if f := c.allow(false, "arn:aws:iam::"+c.account.opts.Account+":user"+prefix); f != nil {
+		return nil, f
+	}
+	var result struct {
+		Users struct {
+			Member []userDetail `xml:"member"`
+		}
+		IsTruncated bool
+		Marker      string `xml:",omitempty"`
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.account.users)) {
+		u := c.account.users[name]
+		if name <= after || !strings.HasPrefix(u.path, prefix) {
+			continue
+		}
+		if rows := result.Users.Member; len(rows) == size {
+			result.IsTruncated = true
+			result.Marker = base64.RawURLEncoding.EncodeToString([]byte(rows[size-1].UserName))
+			break
+		}
+		result.Users.Member = append(result.Users.Member, u.detail())
 	}
 	return result, nil
 }

@@ -1,6 +1,7 @@
 package awstest
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ type refusal struct {
 	setup        func(*testing.T, *Server) (credentials, string)
 	service      Service
 	action       string
-	params       map[string]string // "KEY" stands for the id of setup
+	params       map[string]any // "KEY" stands for the id of setup
 	shift        time.Duration
 	scopeRegion  string
 	scopeService Service
@@ -41,7 +42,11 @@ func second(t *testing.T, s *Server) credentials {
 
 var slow = Options{Replicas: map[Service][]time.Duration{STS: {time.Hour}, SNS: {time.Hour}}}
 
-var refusals = []refusal{
+// refusals are all cases.
+var refusals = slices.Concat(ofKeys, ofOthers, ofPlaces)
+
+// ofKeys are those of a user and its own keys.
+var ofKeys = []refusal{
 	{name: "sts answers", setup: alice, service: STS, action: "GetCallerIdentity", status: 200},
 	{name: "iam answers", setup: alice, service: IAM, action: "ListAccessKeys", status: 200},
 	{name: "sns answers", setup: alice, service: SNS, action: "ListTopics", status: 200},
@@ -161,7 +166,7 @@ var refusals = []refusal{
 			_, id := alice(t, s)
 			return temporary(s, true), id
 		},
-		service: IAM, action: "UpdateAccessKey", params: map[string]string{"AccessKeyId": "KEY", "Status": "Inactive"},
+		service: IAM, action: "UpdateAccessKey", params: map[string]any{"AccessKeyId": "KEY", "Status": "Inactive"},
 		status: 400, code: "ValidationError", message: "Must specify userName when calling with non-User credentials",
 	},
 	{
@@ -171,7 +176,7 @@ var refusals = []refusal{
 			return temporary(s, true), id
 		},
 		service: IAM, action: "UpdateAccessKey",
-		params: map[string]string{"UserName": "alice", "AccessKeyId": "KEY", "Status": "Inactive"}, status: 200,
+		params: map[string]any{"UserName": "alice", "AccessKeyId": "KEY", "Status": "Inactive"}, status: 200,
 	},
 	{
 		name: "temporary credentials without MFA at IAM",
@@ -179,7 +184,7 @@ var refusals = []refusal{
 			_, id := alice(t, s)
 			return temporary(s, false), id
 		},
-		service: IAM, action: "ListAccessKeys", params: map[string]string{"UserName": "alice"},
+		service: IAM, action: "ListAccessKeys", params: map[string]any{"UserName": "alice"},
 		status: 403, code: "InvalidClientTokenId", message: notKnown,
 	},
 	{
@@ -207,13 +212,13 @@ var refusals = []refusal{
 			s.CreateUser("bob", "", Rotator())
 			return alice(t, s)
 		},
-		service: IAM, action: "CreateAccessKey", params: map[string]string{"UserName": "bob"},
+		service: IAM, action: "CreateAccessKey", params: map[string]any{"UserName": "bob"},
 		status: 403, code: "AccessDenied",
 		message: "User: arn:aws:iam::123456789012:user/eng/alice is not authorized to perform: iam:CreateAccessKey on resource: user bob because no identity-based policy allows",
 	},
 	{
 		name:  "another user that does not exist, without the right",
-		setup: alice, service: IAM, action: "GetUser", params: map[string]string{"UserName": "nobody"},
+		setup: alice, service: IAM, action: "GetUser", params: map[string]any{"UserName": "nobody"},
 		status: 403, code: "AccessDenied",
 	},
 	{
@@ -223,7 +228,7 @@ var refusals = []refusal{
 			s.SetPolicy("alice", Admin())
 			return cred, id
 		},
-		service: IAM, action: "ListAccessKeys", params: map[string]string{"UserName": "nobody"},
+		service: IAM, action: "ListAccessKeys", params: map[string]any{"UserName": "nobody"},
 		status: 404, code: "NoSuchEntity", message: "The user with name nobody cannot be found.",
 	},
 	{
@@ -233,7 +238,7 @@ var refusals = []refusal{
 			s.SetPolicy("alice", Policy{Any: []string{"*"}, Deny: []string{"iam:Delete*"}})
 			return cred, id
 		},
-		service: IAM, action: "DeleteAccessKey", params: map[string]string{"AccessKeyId": "KEY"},
+		service: IAM, action: "DeleteAccessKey", params: map[string]any{"AccessKeyId": "KEY"},
 		status: 403, code: "AccessDenied", message: "with an explicit deny in an identity-based policy",
 	},
 	{
@@ -261,7 +266,7 @@ var refusals = []refusal{
 			s.SetPolicy("alice", Policy{Any: []string{"*"}, NeedMFA: true})
 			return temporary(s, true), id
 		},
-		service: IAM, action: "ListAccessKeys", params: map[string]string{"UserName": "alice"}, status: 200,
+		service: IAM, action: "ListAccessKeys", params: map[string]any{"UserName": "alice"}, status: 200,
 	},
 	{
 		name: "SNS without the right",
@@ -279,7 +284,7 @@ var refusals = []refusal{
 			newCaller(s, cred.id, cred.secret).must(t, 200, "", IAM, "DeleteAccessKey", "AccessKeyId", s.Keys("alice")[0].ID)
 			return cred, s.Calls()[len(s.Calls())-1].Target
 		},
-		service: IAM, action: "DeleteAccessKey", params: map[string]string{"AccessKeyId": "KEY"},
+		service: IAM, action: "DeleteAccessKey", params: map[string]any{"AccessKeyId": "KEY"},
 		status: 404, code: "NoSuchEntity", message: "cannot be found.",
 	},
 	{
@@ -290,17 +295,17 @@ var refusals = []refusal{
 			id, _ := s.IssueKey("bob")
 			return cred, id
 		},
-		service: IAM, action: "UpdateAccessKey", params: map[string]string{"AccessKeyId": "KEY", "Status": "Inactive"},
+		service: IAM, action: "UpdateAccessKey", params: map[string]any{"AccessKeyId": "KEY", "Status": "Inactive"},
 		status: 404, code: "NoSuchEntity", message: "cannot be found.",
 	},
 	{
 		name:  "last used of a key that is not there",
-		setup: alice, service: IAM, action: "GetAccessKeyLastUsed", params: map[string]string{"AccessKeyId": "AKIAIOSFODNN7EXAMPLE"},
+		setup: alice, service: IAM, action: "GetAccessKeyLastUsed", params: map[string]any{"AccessKeyId": "AKIAIOSFODNN7EXAMPLE"},
 		status: 403, code: "AccessDenied", message: "on resource: access key AKIAIOSFODNN7EXAMPLE",
 	},
 	{
 		name:  "a status that is none",
-		setup: alice, service: IAM, action: "UpdateAccessKey", params: map[string]string{"AccessKeyId": "KEY", "Status": "active"},
+		setup: alice, service: IAM, action: "UpdateAccessKey", params: map[string]any{"AccessKeyId": "KEY", "Status": "active"},
 		status: 400, code: "ValidationError", message: "'status'",
 	},
 	{
@@ -310,7 +315,7 @@ var refusals = []refusal{
 			s.SetPolicy("alice", Admin())
 			return cred, id
 		},
-		service: IAM, action: "CreateUser", params: map[string]string{"UserName": "ALICE"},
+		service: IAM, action: "CreateUser", params: map[string]any{"UserName": "ALICE"},
 		status: 409, code: "EntityAlreadyExists",
 	},
 }
@@ -321,12 +326,28 @@ func temporary(s *Server, mfa bool) credentials {
 }
 
 // given returns the case's parameters with the id of setup in place.
-func (c refusal) given(id string) map[string]string {
-	m := map[string]string{}
-	for name, value := range c.params {
-		m[name] = strings.Replace(value, "KEY", id, 1)
+func (c refusal) given(id string) map[string]any {
+	return inserted(c.params, id).(map[string]any)
+}
+
+func inserted(value any, id string) any {
+	switch v := value.(type) {
+	case string:
+		return strings.Replace(v, "KEY", id, 1)
+	case []any:
+		var list []any
+		for _, item := range v {
+			list = append(list, inserted(item, id))
+		}
+		return list
+	case map[string]any:
+		m := map[string]any{}
+		for name, item := range v {
+			m[name] = inserted(item, id)
+		}
+		return m
 	}
-	return m
+	return value
 }
 
 func (c refusal) check(t *testing.T, status int, code, message string) {
@@ -344,11 +365,7 @@ func TestRefusals(t *testing.T) {
 			cred, id := c.setup(t, s)
 			caller := newCaller(s, "", "")
 			caller.cred, caller.shift, caller.scope, caller.region = cred, c.shift, c.scopeService, c.scopeRegion
-			var params []string
-			for name, value := range c.given(id) {
-				params = append(params, name, value)
-			}
-			g, err := caller.call(c.service, c.action, params...)
+			g, err := caller.ask(c.service, c.action, c.given(id))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -26,7 +26,7 @@ func (s *Server) drawConn() conn {
 	defer s.mu.Unlock()
 	s.conns++
 	c := conn{number: s.conns, delays: map[Service]time.Duration{}}
-	for _, service := range []Service{IAM, STS, SNS} { // a fixed order, for the seed's sake
+	for _, service := range []Service{IAM, STS, SNS, CloudTrail, Logs, CloudWatch} { // a fixed order, for the seed's sake
 		if replicas := s.opts.Replicas[service]; len(replicas) > 0 {
 			c.delays[service] = replicas[s.draw.IntN(len(replicas))]
 		}

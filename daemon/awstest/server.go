@@ -2,8 +2,10 @@
 // net/http/httptest, for tests and for `awskey demo`.
 //
 // It refuses what AWS refuses: signatures are really verified, keys end, lists
-// are stale, policies deny. It speaks the Query protocol of IAM, STS and, as a
-// service that clients merely use, SNS, all three behind one listener.
+// are stale, policies deny. It speaks for IAM, STS, a little of SNS as a
+// service that clients merely use, and the places that tell who used a key:
+// CloudTrail, a CloudWatch Logs group and CloudWatch alarms. All are behind one
+// listener, each in the protocols that AWS's clients speak to it.
 //
 // It must never be lenient, since a test that passes here is worth only what
 // the emulator would have refused; it must never speak to AWS, write a file, or
@@ -32,6 +34,10 @@ const (
 	IAM Service = "iam"
 	STS Service = "sts"
 	SNS Service = "sns"
+
+	CloudTrail Service = "cloudtrail" // LookupEvents by access key
+	Logs       Service = "logs"       // FilterLogEvents of the trail's group
+	CloudWatch Service = "monitoring" // DescribeAlarms
 )
 
 // Options describe the AWS to emulate. The zero value is an account whose
@@ -40,7 +46,7 @@ type Options struct {
 	// Account is the twelve digit account number; empty is 123456789012.
 	Account string
 	// Region is that of the STS endpoint; empty is us-east-1. IAM is always
-	// signed for us-east-1, SNS for any region.
+	// signed for us-east-1, STS for it too, all others for any region.
 	Region string
 	// Clock is AWS's clock; nil is time.Now. It may differ from time.Now but
 	// should run as fast: the waits of a Fault are real time.
@@ -54,6 +60,18 @@ type Options struct {
 	LastUsedGrain time.Duration
 	// LastUsedLag is how long after a use GetAccessKeyLastUsed begins to tell it.
 	LastUsedLag time.Duration
+	// TrailLag is how long after a call CloudTrail and its log group begin to
+	// tell it; AWS takes about five minutes, and promises nothing.
+	TrailLag time.Duration
+	// TrailRate is how many LookupEvents a second are answered in each region;
+	// 0 is no limit, AWS's is 2.
+	TrailRate int
+	// TrailRefused lets CloudTrail also tell calls that were signed by a key
+	// which is not Active. AWS promises no such event.
+	TrailRefused bool
+	// LogGroup is the name of a CloudWatch Logs group in Region that a trail of
+	// all regions fills; empty is none. Alarms are in Region too.
+	LogGroup string
 	// Seed makes ids, secrets and the draw of replicas repeatable; 0 draws anew.
 	Seed uint64
 }

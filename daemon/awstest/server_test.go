@@ -3,6 +3,7 @@ package awstest
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -163,7 +164,7 @@ func TestRequestsThatAreNone(t *testing.T) {
 		{"/", "application/json", "Action=GetUser&Version=2010-05-08", 400, "MissingAction"},
 		{"/", form, "Action=GetUser", 400, "InvalidAction"},
 		{"/", form, "Action=GetUser&Version=2011-06-15", 400, "InvalidAction"},
-		{"/", form, "Action=ListUsers&Version=2010-05-08", 400, "InvalidAction"},
+		{"/", form, "Action=ListRoles&Version=2010-05-08", 400, "InvalidAction"},
 		{"/", form, "Action=%zz", 404, "MalformedQueryString"},
 		{"/?a=%zz", form, "Action=GetUser&Version=2010-05-08", 404, "MalformedQueryString"},
 		{"/?Action=GetUser&Version=2010-05-08", "", "", 403, "MissingAuthenticationToken"},
@@ -181,26 +182,44 @@ func TestRequestsThatAreNone(t *testing.T) {
 // Whatever arrives is answered with a well-formed error of the caller's, and
 // recorded.
 func FuzzRequest(f *testing.F) {
-	f.Add("POST", "/", "application/x-www-form-urlencoded", "AWS4-HMAC-SHA256 Credential=AKID/20260304/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=00",
+	f.Add("POST", "/", "", "application/x-www-form-urlencoded", "AWS4-HMAC-SHA256 Credential=AKID/20260304/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=00",
 		"20260304T050607Z", "", []byte("Action=ListAccessKeys&Version=2010-05-08&MaxItems=%00"))
-	f.Add("GET", "/?Action=GetCallerIdentity&Version=2011-06-15", "", "AWS4-HMAC-SHA256 a=b", "x", "token", []byte{0xff})
-	f.Add("", "/%2f/../;a?b;c=%", "text/xml; =", ",", "", "", []byte("Action=\x00"))
+	f.Add("GET", "/?Action=GetCallerIdentity&Version=2011-06-15", "", "", "AWS4-HMAC-SHA256 a=b", "x", "token", []byte{0xff})
+	f.Add("", "/%2f/../;a?b;c=%", "", "text/xml; =", ",", "", "", []byte("Action=\x00"))
+	f.Add("POST", "/", "CloudTrail_20131101.LookupEvents", "application/x-amz-json-1.1", "AWS4-HMAC-SHA256 a=b", "", "", []byte(`{"LookupAttributes":[{"AttributeKey":1}],"StartTime":1e99}`))
+	f.Add("POST", "/", "Logs_20140328.FilterLogEvents", "application/x-amz-json-1.1", "", "", "", []byte(`{"logGroupName":{"a":[null,true]}} x`))
+	f.Add("POST", "/", "GraniteServiceVersion20100801.DescribeAlarms", "application/x-amz-json-1.0", "", "", "", []byte(`{"AlarmNames":["`+"\xff"+`"]}`))
 	s := New(Options{Clock: func() time.Time { return signedAt }, Seed: 1})
 	f.Cleanup(s.Close)
 	s.CreateUser("alice", "", Rotator())
 	id, _ := s.IssueKey("alice")
-	f.Add("POST", "/", "application/x-www-form-urlencoded", "AWS4-HMAC-SHA256 Credential="+id+"/20260304/us-east-1/iam/aws4_request, SignedHeaders=host;x-amz-date, Signature=00",
+	f.Add("POST", "/", "", "application/x-www-form-urlencoded", "AWS4-HMAC-SHA256 Credential="+id+"/20260304/us-east-1/iam/aws4_request, SignedHeaders=host;x-amz-date, Signature=00",
 		"20260304T050607Z", "", []byte("Action=ListAccessKeys&Version=2010-05-08"))
-	f.Fuzz(func(t *testing.T, method, target, kind, authorization, date, token string, body []byte) {
-		r, err := http.NewRequest(method, "http://host"+target, nil)
+	f.Fuzz(func(t *testing.T, method, path, target, kind, authorization, date, token string, body []byte) {
+		r, err := http.NewRequest(method, "http://host"+path, nil)
 		if err != nil {
 			return
 		}
 		r.Header = http.Header{"Content-Type": {kind}, "Authorization": {authorization}, "X-Amz-Date": {date}, "X-Amz-Security-Token": {token}}
+		if target != "" {
+			r.Header.Set("X-Amz-Target", target)
+		}
 		_, before := s.Counts()
 		w := serve(s, body, r)
 		if w.Code < 400 || w.Code > 499 {
 			t.Fatalf("%d: %s", w.Code, w.Body)
+		}
+		if _, after := s.Counts(); after.Signed != before.Signed {
+			t.Fatal("counted as signed")
+		}
+		if target != "" && w.Code != http.StatusRequestEntityTooLarge {
+			var e struct {
+				Type string `json:"__type"`
+			}
+			if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil || e.Type == "" {
+				t.Fatalf("%v: %s", err, w.Body)
+			}
+			return
 		}
 		var e struct {
 			XMLName xml.Name `xml:"ErrorResponse"`
@@ -208,9 +227,6 @@ func FuzzRequest(f *testing.F) {
 		}
 		if err := xml.Unmarshal(w.Body.Bytes(), &e); err != nil || e.Error.Code == "" || e.Error.Type != "Sender" {
 			t.Fatalf("%v: %s", err, w.Body)
-		}
-		if _, after := s.Counts(); after.Signed != before.Signed {
-			t.Fatal("counted as signed")
 		}
 	})
 }

@@ -2,6 +2,7 @@ package awstest
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -40,6 +41,37 @@ func (s *Server) SetPolicy(name string, p Policy) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.user(name).policy = p
+}
+
+// RenameUser gives a user another name and so another ARN, as UpdateUser does;
+// its keys keep working.
+func (s *Server) RenameUser(name, to string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.user(name)
+	if u == s.account.root || s.account.users[to] != nil {
+		panic("awstest: user " + name + " cannot be renamed to " + to)
+	}
+	delete(s.account.users, name)
+	u.name, u.arn = to, strings.TrimSuffix(u.arn, name)+to
+	s.account.users[to] = u
+}
+
+// DeleteUser deletes a user with all keys and sessions, as the console does:
+// replicas follow after their delays.
+func (s *Server) DeleteUser(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.user(name)
+	if u == s.account.root {
+		panic("awstest: root cannot be deleted")
+	}
+	for _, k := range s.account.keys {
+		if k.user == u {
+			k.set("", s.opts.Clock())
+		}
+	}
+	delete(s.account.users, name)
 }
 
 // IssueKey makes a key that every replica knows at once, as if it were old. It

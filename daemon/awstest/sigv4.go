@@ -87,7 +87,8 @@ func parseSignature(h http.Header) (signature, *failure) {
 	}, nil
 }
 
-// check refuses a wrong clock or scope. It needs no secret.
+// check refuses a wrong clock or scope; an empty region is any. It needs no
+// secret.
 func (g signature) check(now time.Time, service Service, region string) *failure {
 	now = now.UTC()
 	if limit := now.Add(-maxSkew); g.at.Before(limit) {
@@ -104,7 +105,7 @@ func (g signature) check(now time.Time, service Service, region string) *failure
 	// AWS tells everything that is wrong with a scope at once. Global STS is
 	// us-east-1, whatever region the account works in; IAM is nowhere else.
 	var wrong string
-	if ok := g.region == region || service == STS && g.region == "us-east-1" || service == SNS; !ok {
+	if ok := g.region == region || service == STS && g.region == "us-east-1" || region == "" && g.region != ""; !ok {
 		wrong += fmt.Sprintf("Credential should be scoped to a valid region, not '%s'. ", g.region)
 	}
 	if g.service != string(service) {

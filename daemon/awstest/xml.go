@@ -9,17 +9,20 @@ import (
 
 // The Query protocol's answers, in the shapes of AWS's service models.
 
-// namespaces and versions of the three services.
+// namespaces and versions of the services of the Query protocol.
 var (
 	namespaces = map[Service]string{
 		IAM: "https://iam.amazonaws.com/doc/2010-05-08/",
 		STS: "https://sts.amazonaws.com/doc/2011-06-15/",
 		SNS: "http://sns.amazonaws.com/doc/2010-03-31/",
+
+		CloudWatch: "http://monitoring.amazonaws.com/doc/2010-08-01/",
 	}
 	versions = map[string]Service{
 		"2010-05-08": IAM,
 		"2011-06-15": STS,
 		"2010-03-31": SNS,
+		"2010-08-01": CloudWatch,
 	}
 )
 
@@ -39,6 +42,8 @@ type answer struct {
 	contentType string
 	code        string // of the error, for the record
 	body        []byte
+	refused     bool   // 403, or what services without that status say instead
+	queryError  string // X-Amzn-Query-Error
 }
 
 // success is the answer to an action; result is nil for an action that has none.

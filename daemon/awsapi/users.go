@@ -1,0 +1,76 @@
+package awsapi
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+)
+
+// User is iam:GetUser: the ARN of a named user of the signing key's account.
+func (c *Client) User(ctx context.Context, creds Credentials, name string) (Identity, Meta, error) {
+	var who Identity
+	meta, err := c.call(ctx, creds, "GetUser", "asked IAM for the user "+name, []string{name},
+		func(ctx context.Context) error {
+			out, err := c.iam.GetUser(ctx, &iam.GetUserInput{UserName: &name}, iamSigner(creds))
+			if err != nil {
+				return err
+			}
+			if out.User == nil {
+				return incomplete("lacks the user")
+			}
+			arn := aws.ToString(out.User.Arn)
+			part := strings.SplitN(arn, ":", 6)
+			if len(part) != 6 {
+				return incomplete("has no usable ARN")
+			}
+			if who, err = identity(arn, part[4], aws.ToString(out.User.UserId)); err == nil && who.UserName != name {
+				err = incomplete("is about another user")
+			}
+			return err
+		})
+	if err != nil {
+		return Identity{}, meta, err
+	}
+	return who, meta, nil
+}
+
+// perList is the most rows that a page of ListUsers has; an account has at most
+// 5,000 users (IAM quotas).
+const perList = 1000
+
+// Users is iam:ListUsers, all pages: the names of the account's users in AWS's
+// order.
+func (c *Client) Users(ctx context.Context, creds Credentials) ([]string, Meta, error) {
+	var names []string
+	meta, err := c.call(ctx, creds, "ListUsers", "asked IAM for the account's users", nil,
+		func(ctx context.Context) error {
+			in := iam.ListUsersInput{MaxItems: aws.Int32(perList)}
+			for range maxPages {
+				out, err := c.iam.ListUsers(ctx, &in, iamSigner(creds))
+				if err != nil {
+					return err
+				}
+				for _, u := range out.Users {
+					if aws.ToString(u.UserName) == "" {
+						return incomplete("names a user without a name")
+					}
+					names = append(names, *u.UserName)
+				}
+				if !out.IsTruncated {
+					return nil
+				}
+				if aws.ToString(out.Marker) == "" {
+					return incomplete("breaks off without saying where it goes on")
+				}
+				in.Marker = out.Marker
+			}
+			return incomplete(fmt.Sprintf("does not end after %d pages", maxPages))
+		})
+	if err != nil {
+		return nil, meta, err
+	}
+	return names, meta, nil
+}
