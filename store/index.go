@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/awskeyd/awskeyd/store/failpoint"
 )
 
 // The index lists every record, in pages that are records themselves, named
@@ -221,6 +223,7 @@ func (s *Store) insert(ctx context.Context, e entry) error {
 		s.pages = nil
 		return fmt.Errorf("writing the index: %w", err)
 	}
+	failpoint.At("store.index.page")
 	if i > 0 {
 		before := s.pages[i-1]
 		before.more = true
@@ -269,6 +272,7 @@ func (s *Store) proveReadable(ctx context.Context) error {
 	if err := s.items.Set(ctx, name, []byte(text)); err != nil {
 		return fmt.Errorf("writing a probe: %w", err)
 	}
+	failpoint.At("store.probe.set")
 	back, err := s.items.Get(ctx, name)
 	if errors.Is(err, ErrAbsent) || err == nil && string(back) != text {
 		return fmt.Errorf("%w: a probe was written and cannot be read back", ErrUnavailable)
@@ -277,6 +281,7 @@ func (s *Store) proveReadable(ctx context.Context) error {
 		return fmt.Errorf("reading a probe: %w", err)
 	}
 	_ = s.items.Remove(ctx, name) // harmless if it stays
+	failpoint.At("store.probe.removed")
 	if _, err := s.readPage(ctx, 0); !errors.Is(err, ErrAbsent) {
 		if err == nil {
 			err = fmt.Errorf("%w: it was found on a second look only", ErrUnavailable)

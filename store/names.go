@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/awskeyd/awskeyd/store/failpoint"
 )
 
 // Names returns the names of all records, sorted without regard to case, nil
@@ -89,9 +91,11 @@ func (s *Store) finishOne(ctx context.Context, e entry) error {
 func (s *Store) clear(ctx context.Context, name string) error {
 	record := strings.ToLower(name)
 	for i := range slot(slots) {
+		failpoint.At("store.slot.removing")
 		if err := s.items.Remove(ctx, item(record, i)); err != nil && !errors.Is(err, ErrAbsent) {
 			return err
 		}
+		failpoint.At("store.slot.removed")
 		h, err := s.readSlot(ctx, record, i)
 		if err != nil {
 			return err
@@ -104,6 +108,7 @@ func (s *Store) clear(ctx context.Context, name string) error {
 	if err := s.items.Sync(ctx); err != nil {
 		return err
 	}
+	failpoint.At("store.slots.gone")
 	m := s.memory(record)
 	m.known, m.foreign = false, false
 	s.settle(record, m, true)
@@ -157,9 +162,11 @@ func (s *Store) add(ctx context.Context, name string, payload []byte) error {
 			return err
 		}
 	}
+	failpoint.At("store.add.intended")
 	if err := s.overwrite(ctx, record, payload, true); err != nil {
 		return err
 	}
+	failpoint.At("store.add.written")
 	if err := s.change(ctx, intent, entry{name: name}); err != nil {
 		return unknown(err)
 	}
@@ -236,12 +243,15 @@ func (s *Store) rename(ctx context.Context, old, now string) error {
 	if err := s.change(ctx, e, between); err != nil {
 		return err
 	}
+	failpoint.At("store.rename.intended")
 	if err := s.overwrite(ctx, to, r.Payload, true); err != nil {
 		return err
 	}
+	failpoint.At("store.rename.copied")
 	if err := s.change(ctx, between, after); err != nil {
 		return unknown(err)
 	}
+	failpoint.At("store.rename.switched")
 	// The name is switched: what is left over is cleared by Names if not now.
 	_ = s.finishOne(ctx, after)
 	return nil
@@ -282,6 +292,7 @@ func (s *Store) remove(ctx context.Context, name string) error {
 			return err
 		}
 	}
+	failpoint.At("store.remove.intended")
 	if err := s.finishOne(ctx, gone); err != nil {
 		return unknown(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/awskeyd/awskeyd/store/failpoint"
 )
 
 // slot is one of the two items of a record.
@@ -106,11 +108,15 @@ func (m *memory) remember(p pair, machine string) {
 
 // expects reports whether both slots hold what this process left there. A slot
 // with an unknown write of ours may hold what was there before, what was
-// written, or the pieces.
+// written, or the pieces. And a write that a process before this one never had
+// confirmed may land only now: it is older than the other slot, which is as it was.
 func (m *memory) expects(p pair) bool {
 	for i, h := range p {
 		pending := m.pending[i]
-		if h.digest != m.seen[i] && !slices.Contains(pending, h.digest) && (len(pending) == 0 || h.whole()) {
+		switch other := p[1-i]; {
+		case h.digest == m.seen[i], slices.Contains(pending, h.digest), len(pending) > 0 && !h.whole():
+		case h.whole() && other.whole() && other.digest == m.seen[1-i] && h.machine == other.machine && h.seq < other.seq:
+		default:
 			return false
 		}
 	}
@@ -179,24 +185,28 @@ func (s *Store) write(ctx context.Context, m *memory, e envelope) error {
 
 	m.begin(e.slot, d)
 	m.synced = false
+	failpoint.At("store.slot.setting")
 	if err := s.items.Set(ctx, name, data); err != nil {
 		if !errors.Is(err, ErrUnknown) {
 			m.forget(e.slot, d)
 		}
 		return err
 	}
+	failpoint.At("store.slot.set")
 	back, err := s.items.Get(ctx, name)
 	if err != nil {
 		return unknown(fmt.Errorf("reading it back: %w", err))
 	}
 	same := bytes.Equal(back, data)
 	clear(back)
+	failpoint.At("store.slot.read")
 	if !same {
 		return unknown(errors.New("something else was read back"))
 	}
 	if err := s.items.Sync(ctx); err != nil {
 		return unknown(fmt.Errorf("forcing it to disk: %w", err))
 	}
+	failpoint.At("store.slot.synced")
 	m.forget(e.slot, d)
 	m.seen[e.slot] = d
 	return nil
@@ -211,6 +221,7 @@ func (s *Store) sync(ctx context.Context, m *memory) error {
 	if err := s.items.Sync(ctx); err != nil {
 		return fmt.Errorf("forcing it to disk: %w", err)
 	}
+	failpoint.At("store.seen.synced")
 	m.synced = true
 	return nil
 }

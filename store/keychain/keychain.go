@@ -9,6 +9,7 @@
 package keychain
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -20,6 +21,7 @@ import (
 	"github.com/99designs/keyring"
 
 	"github.com/awskeyd/awskeyd/store"
+	"github.com/awskeyd/awskeyd/store/failpoint"
 	"github.com/awskeyd/awskeyd/store/keychain/busguard"
 	"github.com/awskeyd/awskeyd/store/secret"
 )
@@ -132,7 +134,7 @@ func built(name string) error {
 // Get implements store.Items.
 func (k *Keychain) Get(ctx context.Context, name string) ([]byte, error) {
 	data, _, err := k.worker.run(ctx, nil, func(ctx context.Context, begin func() error, _ []byte) ([]byte, error) {
-		if err := k.enter(ctx, begin); err != nil {
+		if err := cmp.Or(k.enter(ctx, begin), failpoint.Err("keychain.getting")); err != nil {
 			return nil, err
 		}
 		item, err := k.ring.Get(prefix + name)
@@ -155,11 +157,12 @@ func (k *Keychain) Set(ctx context.Context, name string, data []byte) error {
 		return fmt.Errorf("%w: %d bytes, at most %d fit", store.ErrTooLarge, len(data), store.MaxRecord)
 	}
 	_, begun, err := k.worker.run(ctx, data, func(ctx context.Context, begin func() error, own []byte) ([]byte, error) {
-		if err := k.enter(ctx, begin); err != nil {
+		if err := cmp.Or(k.enter(ctx, begin), failpoint.Err("keychain.setting")); err != nil {
 			return nil, err
 		}
 		k.back.wrote(prefix + name)
-		return nil, k.ring.Set(keyring.Item{Key: prefix + name, Data: own, Label: label(name), Description: "access keys kept by awskeyd"})
+		err := k.ring.Set(keyring.Item{Key: prefix + name, Data: own, Label: label(name), Description: "access keys kept by awskeyd"})
+		return nil, cmp.Or(err, failpoint.Err("keychain.set"))
 	})
 	return changed(err, begun)
 }
@@ -167,7 +170,7 @@ func (k *Keychain) Set(ctx context.Context, name string, data []byte) error {
 // Remove implements store.Items.
 func (k *Keychain) Remove(ctx context.Context, name string) error {
 	_, begun, err := k.worker.run(ctx, nil, func(ctx context.Context, begin func() error, _ []byte) ([]byte, error) {
-		if err := k.enter(ctx, begin); err != nil {
+		if err := cmp.Or(k.enter(ctx, begin), failpoint.Err("keychain.removing")); err != nil {
 			return nil, err
 		}
 		// Some backends call it done when there was nothing to remove.
@@ -177,14 +180,16 @@ func (k *Keychain) Remove(ctx context.Context, name string) error {
 			return nil, store.ErrAbsent
 		}
 		k.back.wrote(prefix + name)
-		return nil, k.ring.Remove(prefix + name)
+		return nil, cmp.Or(k.ring.Remove(prefix+name), failpoint.Err("keychain.removed"))
 	})
 	return changed(err, begun)
 }
 
 // Sync implements store.Items.
 func (k *Keychain) Sync(ctx context.Context) error {
-	_, _, err := k.worker.run(ctx, nil, func(context.Context, func() error, []byte) ([]byte, error) { return nil, k.back.sync() })
+	_, _, err := k.worker.run(ctx, nil, func(context.Context, func() error, []byte) ([]byte, error) {
+		return nil, cmp.Or(failpoint.Err("keychain.syncing"), k.back.sync())
+	})
 	return explain(err)
 }
 

@@ -1,0 +1,5 @@
+//go:build failpoints
+
+package failpoint
+
+func freeze() { panic(badRule + "stop is not on windows yet") }
