@@ -23,6 +23,7 @@ import (
 	"github.com/awskeyd/awskeyd/daemon/keys"
 	"github.com/awskeyd/awskeyd/helper"
 	"github.com/awskeyd/awskeyd/store"
+	"github.com/awskeyd/awskeyd/store/failpoint"
 )
 
 // Keychains are the kinds of keychain that the program was built with.
@@ -86,6 +87,7 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.Fi
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
+	failpoint.At("daemon.locked")
 	began := time.Now()
 
 	cfg, err := config.Load(f.configs)
@@ -105,6 +107,7 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.Fi
 	if err != nil {
 		return err
 	}
+	failpoint.At("daemon.listening")
 	d := &Daemon{
 		env: env, version: api.Version(), log: log, history: history.Open(f.state), files: f, keychains: keychains,
 		began: began, identity: identity, config: cfg, looked: make(chan struct{}),
@@ -188,13 +191,14 @@ func (d *Daemon) openStore(ctx context.Context) {
 		d.log.Error("cannot open the store", "backend", s.Backend, "error", err)
 		return
 	}
+	failpoint.At("daemon.opened")
 	d.opened = items
 	d.fixed = d.config
 	ctx, d.stopSet = context.WithCancel(context.WithoutCancel(ctx))
 	d.set = keys.Open(ctx, keys.Options{
 		Store: store.New(items, d.identity), StateDir: d.files.state,
-		Settings: d.settings, Profiles: d.profiles, AWS: d.awsFor(), Endpoint: d.endpointFor(),
-		History: d.tell, Log: d.log, LockTaken: d.began,
+		Settings: d.settings, Profiles: d.profiles, AWS: d.awsFor(), Endpoint: d.endpointFor(), With: d.rotateWith,
+		History: d.tell, Log: d.log, LockTaken: d.began, Wall: time.Now,
 	})
 }
 
@@ -206,8 +210,10 @@ func (d *Daemon) closeStore() {
 	if set == nil {
 		return
 	}
+	failpoint.At("daemon.closing")
 	stop()
 	set.Close()
+	failpoint.At("daemon.closed")
 	if err := items.Close(); err != nil {
 		d.log.Warn("closing the store", "error", err)
 	}
@@ -242,6 +248,7 @@ func (d *Daemon) takeConfig(next *config.Config, err error) *keys.Set {
 // tell puts an event into log and history. Neither may stop a rotation.
 func (d *Daemon) tell(e api.Event) {
 	d.log.Info(e.Text, "key", e.Key, "event", e.Event, "access_key_id", e.AccessKeyID)
+	failpoint.At("daemon.telling")
 	if err := d.history.Append(e); err != nil {
 		d.log.Warn("cannot write the history", "error", err)
 	}

@@ -115,8 +115,18 @@ func (d *Daemon) Rename(ctx context.Context, name string, r api.RenameRequest) (
 }
 
 // Rotate begins a rotation now.
-func (d *Daemon) Rotate(ctx context.Context, name string) (api.Key, error) {
-	return with(d, func(s *keys.Set) (api.Key, error) { return s.Rotate(ctx, name) })
+func (d *Daemon) Rotate(ctx context.Context, name string, r api.RotateRequest) (api.Key, error) {
+	return with(d, func(s *keys.Set) (api.Key, error) { return s.Rotate(ctx, name, r) })
+}
+
+// Rollback goes back to the access key that was handed out before.
+func (d *Daemon) Rollback(ctx context.Context, name string) (api.Key, error) {
+	return with(d, func(s *keys.Set) (api.Key, error) { return s.Rollback(ctx, name) })
+}
+
+// Users names the IAM users that a key's user may list.
+func (d *Daemon) Users(ctx context.Context, name string) (api.Users, error) {
+	return with(d, func(s *keys.Set) (api.Users, error) { return s.Users(ctx, name) })
 }
 
 // Pause freezes a rotation.

@@ -26,6 +26,14 @@ func (d *Daemon) settings(key string) rotation.Settings {
 	}
 }
 
+// monitor is where to look for trouble besides last-used data, as the
+// configuration in force has it at this moment.
+func (d *Daemon) monitor() keys.Monitor { return keys.Monitor(d.current().Monitor()) }
+
+// rotateWith is the key whose user makes the calls to IAM for a key; "" when it
+// is the key's own.
+func (d *Daemon) rotateWith(key string) string { return d.current().RotateWith(key) }
+
 // profiles are those that the configuration writes, and one named like its key
 // for every other key.
 func (d *Daemon) profiles(names []string) []api.Profile {
@@ -54,7 +62,7 @@ func (d *Daemon) awsFor() func(string) (keys.AWS, error) {
 		if err != nil {
 			return nil, err
 		}
-		return keys.IAM{Client: c}, nil
+		return keys.IAM{Client: c, Monitor: d.monitor}, nil
 	}
 }
 

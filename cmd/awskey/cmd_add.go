@@ -26,6 +26,7 @@ type adding struct {
 	secretStdin bool
 	csv         string
 	write       bool
+	create      creating
 }
 
 // addCmd: there is no flag that takes a secret, since arguments can be read by
@@ -37,16 +38,23 @@ func (a *app) addCmd() *cobra.Command {
 		Short: "takes an access key in, after proving it at AWS",
 		Long: `Takes the access key of an IAM user in under NAME, after proving it at AWS. At a
 terminal it asks for the access key id and the secret; the secret is not shown,
-and is never an argument.`,
+and is never an argument.
+
+With --create an administrator's key makes an access key for an IAM user. It
+goes from AWS straight into the store, and nobody sees it.`,
 		Example: `  awskey add work --write
   awskey add work --csv ~/Downloads/alice_accessKeys.csv
-  pass show aws/secret | awskey add work --access-key-id AKIA… --secret-stdin`,
+  pass show aws/secret | awskey add work --access-key-id AKIA… --secret-stdin
+  awskey add ci --create --user ci-robot --with boss --write`,
 		Args: named(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := refuseLater(cmd, "create", "from-profile", "user", "with"); err != nil {
+			if err := refuseLater(cmd, "from-profile"); err != nil {
 				return err
 			}
 			add.name = args[0]
+			if err := add.create.check(cmd, add.name); err != nil {
+				return err
+			}
 			return add.run(cmd)
 		},
 	}
@@ -55,10 +63,8 @@ and is never an argument.`,
 	flags.BoolVar(&add.secretStdin, "secret-stdin", false, "read the secret from standard input")
 	flags.StringVar(&add.csv, "csv", "", "take both from `FILE`, the console's download")
 	flags.BoolVar(&add.write, "write", false, "write credential_process into the AWS config")
-	laterFlag(cmd, "create", false)
+	add.create.flags(a, cmd)
 	laterFlag(cmd, "from-profile", true)
-	laterFlag(cmd, "user", true)
-	laterFlag(cmd, "with", true)
 	return cmd
 }
 
@@ -74,11 +80,11 @@ func (a *adding) run(cmd *cobra.Command) error {
 	if _, err := a.status(ctx); err != nil {
 		return err
 	}
-	id, key, err := a.credentials(cmd)
-	if err != nil {
-		return err
+	take, tell := a.takes, a.taken
+	if a.create.on {
+		take, tell = a.makes, a.created
 	}
-	r, err := a.put(ctx, api.AddRequest{AccessKeyID: id, SecretAccessKey: key.Reveal()})
+	r, err := take(cmd)
 	if err != nil {
 		return err
 	}
@@ -91,7 +97,7 @@ func (a *adding) run(cmd *cobra.Command) error {
 	if a.json {
 		a.document(r)
 	} else {
-		a.taken(r)
+		tell(r)
 		if noTarget == nil {
 			a.useText(target, wrote, a.write)
 		}
@@ -103,6 +109,15 @@ func (a *adding) run(cmd *cobra.Command) error {
 		return a.offerDeletion(ctx)
 	}
 	return nil
+}
+
+// takes takes in what the flags or a person give.
+func (a *adding) takes(cmd *cobra.Command) (api.AddResult, error) {
+	id, key, err := a.credentials(cmd)
+	if err != nil {
+		return api.AddResult{}, err
+	}
+	return a.put(cmd.Context(), api.AddRequest{AccessKeyID: id, SecretAccessKey: key.Reveal()})
 }
 
 // put sends the key to the daemon; where no store is chosen yet it is chosen
@@ -215,14 +230,19 @@ func wrongSecret(s string) string {
 	return ""
 }
 
-// taken says what was learnt of the key.
+// taken says that the key is in.
 func (a *adding) taken(r api.AddResult) {
-	k, now := r.Key, a.now()
 	if r.Already {
-		a.printf("%s is already here\n", k.Name)
+		a.printf("%s is already here\n", r.Key.Name)
 	} else {
-		a.printf("%s is proved at AWS and taken in\n", k.Name)
+		a.printf("%s is proved at AWS and taken in\n", r.Key.Name)
 	}
+	a.learnt(r.Key)
+}
+
+// learnt says what is known of the key now.
+func (a *adding) learnt(k api.Key) {
+	now := a.now()
 	a.field("user", k.UserARN)
 	a.field("account", account(k.UserARN))
 	current := k.AccessKeyID

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -86,7 +85,7 @@ func same(e api.Event) api.Event {
 	return e
 }
 
-// event prints one line of history.
+// event prints one line of history, broken where a terminal would break it.
 func (a *app) event(e api.Event) {
 	if a.json {
 		a.line(e)
@@ -100,7 +99,8 @@ func (a *app) event(e api.Event) {
 	if key != "" {
 		key += ": "
 	}
-	a.printf("%s  %s\n", e.Time.Local().Format("2006-01-02 15:04:05"), oneLine(fmt.Sprint(key, text)))
+	when := e.Time.Local().Format("2006-01-02 15:04:05") + "  "
+	a.printf("%s%s", when, wrapped(key+text, strings.Repeat(" ", len(when)))[len(when):])
 }
 
 // oneLine is printable without line breaks.

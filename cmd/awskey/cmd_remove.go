@@ -97,7 +97,11 @@ func (a *removing) confirm(cmd *cobra.Command, k api.Key) error {
 			p.say(fmt.Sprintf("%s:%d: the AWS profile %s asks for %s\n", l.File, l.Line, printable(l.Profile), a.name))
 		}
 	}
-	yes, err := p.yes(cmd.Context(), fmt.Sprintf("Remove %s? Programs that use it stop working; its access key %s stays in IAM%s.", k.Name, short(k.AccessKeyID), of(k.UserARN)))
+	question := fmt.Sprintf("Remove %s? Programs that use it stop working; its access key %s stays in IAM%s.", k.Name, short(k.AccessKeyID), of(k.UserARN))
+	if unborn(k) {
+		question = fmt.Sprintf("Remove %s? Its first access key is still being made.", k.Name)
+	}
+	yes, err := p.yes(cmd.Context(), question)
 	if err == nil && !yes {
 		err = &api.Error{Code: "stopped", Message: k.Name + " stays", Exit: helper.ExitFailed}
 	}

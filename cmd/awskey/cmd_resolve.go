@@ -12,6 +12,9 @@ func (a *app) resolveCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "resolve NAME [CHOICE]",
 		Short: "shows a hold and its choices, or settles it",
+		Long: `Shows why a key is held and what can be done about it, or does it. A hold is a
+rotation that stopped because a person must decide; until then the key is handed
+out as before, and nothing in IAM changes.`,
 		Example: `  awskey resolve work
   awskey resolve work wait`,
 		Args: named(1),

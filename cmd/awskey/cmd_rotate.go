@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,186 +9,112 @@ import (
 	"github.com/awskeyd/awskeyd/helper"
 )
 
-// Limits of rotate --wait.
-const (
-	// waitLimit is far beyond what AWS ever takes: a new key that does not work
-	// is given up after ten minutes. Without network it would last for ever.
-	waitLimit = time.Hour
-	// lookEvery finds what the stream of events did not tell.
-	lookEvery = 2 * time.Second
-)
+// rotating is one run of awskey rotate.
+type rotating struct {
+	*app
+	name              string
+	wait, leaked, yes bool
+}
 
 // rotateCmd returns at the switch, not at the end of the rotation: the old key
 // lives on for days, and nobody can wait for that.
 func (a *app) rotateCmd() *cobra.Command {
-	var wait bool
+	r := &rotating{app: a}
 	cmd := &cobra.Command{
 		Use:   "rotate NAME",
 		Short: "begins to replace the access key now",
 		Long: `Begins to replace the access key now. The new key is proved at AWS before
-anything is signed with it; the old one stays valid until nobody uses it.`,
+anything is signed with it; the old one stays valid until nobody uses it.
+
+With --leaked the old key is deactivated as soon as the new one is in use, and
+whoever was given it is refused. Before it asks, it says who that is, and how to
+end the sessions that somebody may have made with it.`,
 		Example: `  awskey rotate work
-  awskey rotate work --wait`,
+  awskey rotate work --wait
+  awskey rotate work --leaked --wait
+  awskey rotate work --leaked --yes --json | jq -r .sessions_deny_policy`,
 		Args: named(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := refuseLater(cmd, "leaked", "yes"); err != nil {
-				return err
+			r.name = args[0]
+			if r.yes && !r.leaked {
+				return usage(cmd, "--yes goes with --leaked: a plain rotation does not ask")
 			}
-			return a.rotate(cmd.Context(), args[0], wait)
+			if r.leaked {
+				return r.shutOff(cmd)
+			}
+			return r.run(cmd.Context())
 		},
 	}
-	cmd.Flags().BoolVar(&wait, "wait", false, "show the steps and return when the new key is in use")
-	laterFlag(cmd, "leaked", false)
-	laterFlag(cmd, "yes", false)
+	flags := cmd.Flags()
+	flags.BoolVar(&r.wait, "wait", false, "show the steps and return when the new key is in use")
+	flags.BoolVar(&r.leaked, "leaked", false, "deactivate the old key at once; --wait waits for that")
+	flags.BoolVarP(&r.yes, "yes", "y", false, "with --leaked: do not ask for the name")
 	return cmd
 }
 
-// rotate looks at the key before it asks, since only the id that was current
-// then tells the switch.
-func (a *app) rotate(ctx context.Context, name string, wait bool) error {
-	c := a.daemon
-	before, err := c.Key(ctx, name)
+// run looks at the key before it asks, since only the id that was current then
+// tells the switch.
+func (r *rotating) run(ctx context.Context) error {
+	before, err := r.daemon.Key(ctx, r.name)
 	if err != nil {
 		return err
 	}
-	w := waiter{app: a, before: before}
-	if wait { // opened before the rotation begins, so that no step is missed
-		events, cancel := context.WithCancel(ctx)
-		defer cancel()
-		if w.live, err = c.Events(events); err != nil {
-			return err
-		}
-	}
-	k, err := c.Rotate(ctx, name)
-	if err != nil {
+	k, err := r.begin(ctx, before, api.RotateRequest{})
+	switch {
+	case err != nil:
 		return err
-	}
-	if !wait {
-		if a.json {
-			a.document(k)
-			return nil
-		}
-		a.printf("%s: the rotation begins; follow it with\n\n    awskey history %s --follow\n", k.Name, k.Name)
-		return nil
-	}
-	k, err = w.wait(ctx)
-	if err != nil {
-		return err
-	}
-	if a.json {
-		a.document(k)
-		return nil
-	}
-	a.printf("%s now uses access key %s, proved at AWS\n", k.Name, short(k.AccessKeyID))
-	if p := k.Previous; p != nil && p.DeactivateAt != nil {
-		a.printf("the old one, %s, is deactivated %s at the earliest\n", short(p.AccessKeyID), clock(*p.DeactivateAt, a.now()))
+	case r.json:
+		r.document(k)
+	case !r.wait:
+		r.printf("%s: the rotation begins; follow it with\n\n    awskey history %s --follow\n", k.Name, k.Name)
+	default:
+		r.switched(k)
 	}
 	return nil
 }
 
-// waiter watches one rotation up to its switch.
-type waiter struct {
-	app    *app
-	before api.Key
-	live   <-chan api.Event
-	begun  bool
-	told   string // the last trouble that was shown
-}
-
-// wait returns the key after the switch. Events are for the eye and may be
-// missed; what counts is the key's own document, read again after each.
-func (w *waiter) wait(ctx context.Context) (api.Key, error) {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	end := time.NewTimer(waitLimit)
-	defer end.Stop()
-	for {
-		k, err := w.app.daemon.Key(ctx, w.before.Name)
-		if ctx.Err() != nil {
-			return k, w.left("stopped waiting")
-		}
-		if err != nil {
-			return k, err
-		}
-		if done, err := w.look(k); done || err != nil {
-			w.rest()
-			return k, err
-		}
-		w.trouble(ctx)
-		select {
-		case <-ctx.Done():
-			return k, w.left("stopped waiting")
-		case <-end.C:
-			return k, w.left("stopped waiting after " + span(waitLimit))
-		case e, ok := <-w.live:
-			if !ok {
-				w.live = nil // the ticker goes on alone
-			}
-			w.step(e)
-		case <-tick.C:
-		}
+// begin asks for the rotation and, if that is wanted, waits for its switch; of
+// a leaked key, until the old one is inactive.
+func (r *rotating) begin(ctx context.Context, before api.Key, q api.RotateRequest) (api.Key, error) {
+	if !r.wait {
+		return r.daemon.Rotate(ctx, before.Name, q)
 	}
-}
-
-// look tells from the key's document whether the switch is done, or never
-// comes.
-func (w *waiter) look(k api.Key) (done bool, err error) {
-	switch {
-	case k.Phase == "held" && k.Hold != nil:
-		return false, &api.Error{Code: k.Hold.Code, Message: k.Name + " is held: " + k.Hold.Text,
-			Remedy: "awskey resolve " + k.Name + " shows the choices", Exit: helper.ExitHeld}
-	case k.AccessKeyID != w.before.AccessKeyID:
-		return true, nil
-	case k.Phase == "creating" || k.Phase == "proving":
-		w.begun = true
-	case w.begun || k.Phase == "deleting":
-		return false, &api.Error{Code: "given-up", Message: "the new access key of " + k.Name + " did not come to use; the old one is served as before",
-			Remedy: "awskey history " + k.Name + " tells why", Exit: helper.ExitAWS}
-	}
-	return false, nil
-}
-
-// trouble says, once, what keeps the rotation from going on: without network no
-// event comes, and nobody should wait before a silent screen.
-func (w *waiter) trouble(ctx context.Context) {
-	s, err := w.app.status(ctx)
+	w, stop, err := r.follow(ctx, before.Name, "the rotation")
 	if err != nil {
-		return // the next look at the key finds the same and ends the waiting
+		return api.Key{}, err
 	}
-	for _, warning := range s.Warnings {
-		text := warning.Text
-		if warning.Severity != "info" && strings.HasPrefix(text, w.before.Name+": ") && text != w.told {
-			w.told = text
-			w.app.note("%s", text)
+	defer stop()
+	if _, err := r.daemon.Rotate(ctx, before.Name, q); err != nil {
+		return api.Key{}, err
+	}
+	begun := false
+	return w.wait(ctx, func(k api.Key) (bool, error) {
+		switch {
+		case k.AccessKeyID != before.AccessKeyID:
+			return !q.Leaked || !active(k, before.AccessKeyID), nil
+		case k.Phase == "creating" || k.Phase == "proving":
+			begun = true
+		case begun || givingUp(k):
+			return false, &api.Error{Code: "given-up", Message: "the new access key of " + k.Name + " did not come to use; the old one is served as before",
+				Remedy: "awskey history " + k.Name + " tells why", Exit: helper.ExitAWS}
 		}
-	}
+		return false, nil
+	})
 }
 
-// rest shows the steps that have arrived and were not shown.
-func (w *waiter) rest() {
-	for {
-		select {
-		case e, ok := <-w.live:
-			if !ok {
-				return
-			}
-			w.step(e)
-		default:
-			return
-		}
-	}
+// active tells whether id, which has been replaced, may still be used.
+func active(k api.Key, id string) bool {
+	p := k.Previous
+	return p != nil && p.AccessKeyID == id && p.Status != "Inactive"
 }
 
-// step shows an event of this key.
-func (w *waiter) step(e api.Event) {
-	if e.Key == w.before.Name && !w.app.json {
-		w.app.event(e)
-	}
-}
+// givingUp tells a new key that is deleted from an old one: that one is shown.
+func givingUp(k api.Key) bool { return k.Phase == "deleting" && k.Previous == nil }
 
-// left is the end of the waiting alone. It is an error, since what was asked for
-// has not come about.
-func (w *waiter) left(why string) error {
-	return &api.Error{Code: "stopped", Message: why + "; the rotation of " + w.before.Name + " goes on in the service",
-		Remedy: "awskey status " + w.before.Name + " shows how far it is", Exit: helper.ExitFailed}
+// switched tells how it came out.
+func (r *rotating) switched(k api.Key) {
+	r.printf("%s now uses access key %s, proved at AWS\n", k.Name, short(k.AccessKeyID))
+	if off := offAt(k.Previous); off != nil {
+		r.printf("the old one, %s, is deactivated %s at the earliest\n", short(k.Previous.AccessKeyID), clock(*off, r.now()))
+	}
 }

@@ -148,24 +148,12 @@ func (a *app) keys(s api.Status) {
 // one shows a single key in full. In JSON it is the status document with that
 // key and its profiles alone.
 func (a *app) one(s api.Status, name string) error {
-	keys := []api.Key{}
-	for _, k := range s.Keys {
-		if strings.EqualFold(k.Name, name) {
-			keys = append(keys, k)
-		}
-	}
-	if len(keys) == 0 {
-		return &api.Error{Code: "no-such-key", Message: "there is no key " + name, Remedy: "awskey list shows what there is", Exit: helper.ExitUnknown}
-	}
-	k := keys[0]
-	profiles := []api.Profile{}
-	for _, p := range s.Profiles {
-		if p.Key == k.Name {
-			profiles = append(profiles, p)
-		}
+	k, profiles, err := pick(s, name)
+	if err != nil {
+		return err
 	}
 	if a.json {
-		s.Keys, s.Profiles = keys, profiles
+		s.Keys, s.Profiles = []api.Key{k}, profiles
 		a.document(s)
 		return nil
 	}
@@ -175,6 +163,23 @@ func (a *app) one(s api.Status, name string) error {
 		a.warning(w)
 	}
 	return nil
+}
+
+// pick finds a key, and the profiles that hand it out.
+func pick(s api.Status, name string) (api.Key, []api.Profile, error) {
+	for _, k := range s.Keys {
+		if !strings.EqualFold(k.Name, name) {
+			continue
+		}
+		profiles := []api.Profile{}
+		for _, p := range s.Profiles {
+			if p.Key == k.Name {
+				profiles = append(profiles, p)
+			}
+		}
+		return k, profiles, nil
+	}
+	return api.Key{}, nil, &api.Error{Code: "no-such-key", Message: "there is no key " + name, Remedy: "awskey list shows what there is", Exit: helper.ExitUnknown}
 }
 
 // full tells all that is known of a key, ids in full: this is what one compares
@@ -191,17 +196,34 @@ func (a *app) full(k api.Key, profiles []api.Profile) {
 			current += ", " + age(k.CreatedAt, now) + " old"
 		}
 	}
+	if unborn(k) {
+		current = "none yet"
+	}
 	a.field("access key", current)
+	if k.ServedUntil != nil && k.ServedUntil.After(now) {
+		a.field("", "handed out until "+clock(*k.ServedUntil, now)+" so far")
+	}
+	next, old := "new key", "old key"
+	switch {
+	case unborn(k):
+		next = "first key"
+	case k.Back:
+		next = "earlier key"
+	case k.Hold != nil && k.Hold.Code == rolledBack:
+		old = "newer key"
+	case k.Phase == "creating" || k.Hold != nil && k.Hold.Phase == "creating":
+		old = "stray key"
+	}
 	if k.Next != nil {
-		a.field("new key", k.Next.AccessKeyID+", not handed out yet")
+		a.field(next, k.Next.AccessKeyID+", not handed out yet")
 	}
 	if p := k.Previous; p != nil {
-		a.field("old key", strings.TrimSuffix(p.AccessKeyID+", "+strings.ToLower(p.Status), ", "))
+		a.field(old, strings.TrimSuffix(p.AccessKeyID+", "+strings.ToLower(p.Status), ", "))
 		if p.ServedUntil != nil {
 			a.field("", "handed out until "+clock(*p.ServedUntil, now))
 		}
-		if p.DeactivateAt != nil && p.Status != "Inactive" {
-			a.field("", "deactivated "+clock(*p.DeactivateAt, now)+" at the earliest")
+		if off := offAt(p); off != nil && p.Status != "Inactive" && !k.Leaked {
+			a.field("", "deactivated "+clock(*off, now)+" at the earliest")
 		}
 		if p.DeleteAt != nil {
 			a.field("", "deleted "+clock(*p.DeleteAt, now)+" at the earliest")

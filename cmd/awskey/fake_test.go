@@ -35,11 +35,9 @@ type fake struct {
 	script   []step // what a rotation does next, one step per look at the key
 }
 
-// step is one step of a rotation: its event is told first, its effect seen at the next look.
-type step struct {
-	event api.Event
-	do    func(*api.Key)
-	told  bool
+// ready is a daemon with a store and no key.
+func ready() *fake {
+	return &fake{status: api.Status{Daemon: api.Daemon{Store: api.Store{Backend: "file", State: "ready"}}}}
 }
 
 func (f *fake) find(name string) (*api.Key, error) {
@@ -95,6 +93,9 @@ func (f *fake) Add(_ context.Context, name string, r api.AddRequest) (api.AddRes
 	if f.status.Daemon.Store.Backend == "" {
 		return api.AddResult{}, api.NewError(helper.ExitUsage, "no-store", "no [store] backend is set", "")
 	}
+	if r.Create != nil {
+		return f.create(name, *r.Create)
+	}
 	for _, k := range f.status.Keys {
 		switch same := strings.EqualFold(k.Name, name); {
 		case same && k.AccessKeyID == r.AccessKeyID:
@@ -113,6 +114,33 @@ func (f *fake) Add(_ context.Context, name string, r api.AddRequest) (api.AddRes
 	f.status.Keys = append(f.status.Keys, k)
 	f.status.Profiles = append(f.status.Profiles, api.Profile{Name: name, Key: name, Serve: "key"})
 	return api.AddResult{Key: k}, nil
+}
+
+// create begins to make a key. With f.mu held.
+func (f *fake) create(name string, r api.CreateRequest) (api.AddResult, error) {
+	if _, err := f.find(r.With); err != nil {
+		return api.AddResult{}, err
+	}
+	arn := "arn:aws:iam::123456789012:user/" + r.User
+	if k, err := f.find(name); err == nil {
+		return api.AddResult{}, api.NewError(helper.ExitRefused, "name-taken", "there is already a key "+k.Name+" with another access key", "choose another name, or awskey remove "+k.Name+" first")
+	}
+	k := api.Key{Name: name, UserARN: arn, Phase: "creating"}
+	f.status.Keys = append(f.status.Keys, k)
+	f.script = firstOf(k)
+	return api.AddResult{Key: k}, nil
+}
+
+func (f *fake) Users(ctx context.Context, name string) (api.Users, error) {
+	if name == "hangs" {
+		<-ctx.Done()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, err := f.find(name); err != nil {
+		return api.Users{}, err
+	}
+	return api.Users{Names: []string{"alice", "al\x1b[31m", "bob", "ci-robot"}}, nil
 }
 
 func (f *fake) Remove(_ context.Context, name string, r api.RemoveRequest) (api.RemoveResult, error) {
@@ -160,46 +188,35 @@ func (f *fake) Rename(_ context.Context, name string, r api.RenameRequest) (api.
 	})
 }
 
-func (f *fake) Rotate(_ context.Context, name string) (api.Key, error) {
+func (f *fake) Rotate(_ context.Context, name string, r api.RotateRequest) (api.Key, error) {
 	return f.change(name, func(k *api.Key) error {
-		if k.Phase != "steady" {
-			return api.NewError(helper.ExitHeld, "under-way", "a rotation of "+k.Name+" is under way", "the next one becomes possible about 30 Nov")
+		switch {
+		case r.Leaked:
+			k.Leaked = true
+			f.script = leakedOf(*k)
+		case k.Phase != "steady":
+			return api.NewError(helper.ExitHeld, "under-way", "cannot rotate the key "+k.Name+": a rotation is already under way", "the next one becomes possible about 30 Nov 09:30")
+		default:
+			f.script = rotationOf(*k)
 		}
-		f.script = rotationOf(*k)
 		return nil
 	})
 }
 
-// rotationOf is what a rotation of k does: of a key named fails it ends in a
-// hold, of one named gives-up the new key never works.
-func rotationOf(k api.Key) []step {
-	const newID = "AKIAI44QH8DHBEXAMPLE"
-	at := func(s int) time.Time { return testNow.Add(time.Duration(s) * time.Second) }
-	event := func(s int, word, text string) api.Event {
-		return api.Event{Time: at(s), Key: k.Name, Event: word, AccessKeyID: newID, Text: text}
-	}
-	off := testNow.Add(80 * time.Minute)
-	steps := []step{
-		{event: event(1, "created", "access key AKIA…MPLE is made"), do: func(k *api.Key) { k.Phase = "creating" }},
-		{event: event(2, "proving", "access key AKIA…MPLE is tried at STS and IAM"), do: func(k *api.Key) {
-			k.Phase, k.Next = "proving", &api.Next{AccessKeyID: newID}
-		}},
-	}
-	switch k.Name {
-	case "fails":
-		return append(steps[:1], step{event: event(2, "held", "held: AWS said no"), do: func(k *api.Key) {
-			k.Phase, k.Hold = "held", &api.Hold{Code: "access-denied", Text: "AWS does not allow this user to rotate its own access key", Choices: []string{"retry"}, Phase: "steady"}
-		}})
-	case "gives-up":
-		return append(steps, step{event: event(9, "gave-up", "access key AKIA…MPLE never worked"), do: func(k *api.Key) { k.Phase = "deleting" }})
-	case "forever":
-		return steps
-	}
-	return append(steps, step{event: event(62, "switched", "access key AKIA…MPLE is in use"), do: func(k *api.Key) {
-		k.Phase, k.Next = "draining", nil
-		k.Previous = &api.Previous{AccessKeyID: k.AccessKeyID, Status: "Active", DeactivateAt: &off}
-		k.AccessKeyID = newID
-	}})
+func (f *fake) Rollback(_ context.Context, name string) (api.Key, error) {
+	return f.change(name, func(k *api.Key) error {
+		switch {
+		case k.Phase == "proving" && !k.Back:
+			k.Phase, k.Hold = "held", &api.Hold{Code: "rolled-back", Text: "the rotation was stopped before the new access key " + short(k.Next.AccessKeyID) + " was handed out; both keys are active", Choices: []string{"keep", "forward"}, Phase: "proving", Since: &testNow}
+		case k.Previous == nil || k.Phase == "deleting":
+			return api.NewError(helper.ExitHeld, "under-way", "cannot roll back the key "+k.Name+": there is no earlier access key to go back to", "awskey status "+k.Name+" shows how far it is")
+		default:
+			f.script = rollbackOf(*k)
+			k.Phase, k.Back, k.Hold = "proving", true, nil
+			k.Next, k.Previous = &api.Next{AccessKeyID: k.Previous.AccessKeyID}, nil
+		}
+		return nil
+	})
 }
 
 func (f *fake) Pause(_ context.Context, name string) (api.Key, error) {
@@ -216,7 +233,11 @@ func (f *fake) Resolve(_ context.Context, name string, r api.ResolveRequest) (ap
 			return api.NewError(helper.ExitUsage, "not-held", k.Name+" is not held", "awskey status "+k.Name)
 		}
 		if !slices.Contains(k.Hold.Choices, r.Choice) {
-			return api.NewError(helper.ExitUsage, "no-such-choice", fmt.Sprintf("%q is no choice of %s", r.Choice, k.Hold.Code), "choose one of: "+strings.Join(k.Hold.Choices, ", "))
+			return api.NewError(helper.ExitUsage, "bad-choice", fmt.Sprintf("cannot resolve the key %s: %q is not a choice here; choose one of: %s", k.Name, r.Choice, strings.Join(k.Hold.Choices, ", ")), "awskey resolve "+k.Name+" lists the choices")
+		}
+		if k.Hold.Code == "rolled-back" && r.Choice == "forward" {
+			k.Back, k.Next, k.Previous = true, &api.Next{AccessKeyID: k.Previous.AccessKeyID}, nil
+			k.Hold.Phase = "proving"
 		}
 		k.Phase, k.Hold = k.Hold.Phase, nil
 		return nil

@@ -62,19 +62,38 @@ func TestHistoryFollowsUntilCtrlC(t *testing.T) {
 	}
 }
 
-func TestRotateWaitLeavesTheRotationAtCtrlC(t *testing.T) {
-	f := &fake{status: api.Status{Keys: []api.Key{{Name: "forever", AccessKeyID: "AKIAAAAAAAAAAAAA1111", Phase: "steady"}}}}
-	out, stdout := pipes(t)
-	told, stderr := pipes(t)
-	awskey := newInside(t, f, null(t), stdout, stderr, nil)
-	exit := awskey.start("rotate", "forever", "--wait")
-	wantLine(t, out, "is made")
-	wantLine(t, out, "is tried")
-	awskey.cancel()
-	if code := <-exit; code != helper.ExitFailed {
-		t.Errorf("exit code %d after Ctrl-C", code)
+func TestCtrlCEndsOnlyTheWaiting(t *testing.T) {
+	for work, args := range map[string][]string{
+		"the rotation":                 {"rotate", "forever", "--wait"},
+		"the making of the access key": {"add", "forever", "--create", "--with", "boss"},
+		"the rollback":                 {"rollback", "forever", "--wait"},
+	} {
+		t.Run(args[0], func(t *testing.T) {
+			f := ready()
+			f.status.Keys = []api.Key{{Name: "boss", AccessKeyID: "AKIAAAAAAAAAAAAA1111", Phase: "steady"}}
+			switch args[0] {
+			case "rotate":
+				f.status.Keys = append(f.status.Keys, api.Key{Name: "forever", AccessKeyID: "AKIAAAAAAAAAAAAA2222", Phase: "steady"})
+			case "rollback":
+				f.status.Keys = append(f.status.Keys, api.Key{Name: "forever", AccessKeyID: "AKIAAAAAAAAAAAAA2222", Phase: "draining", Previous: &api.Previous{AccessKeyID: oldID, Status: "Inactive"}})
+			}
+			out, stdout := pipes(t)
+			told, stderr := pipes(t)
+			awskey := newInside(t, f, null(t), stdout, stderr, nil)
+			exit := awskey.start(args...)
+			for line := ""; !strings.Contains(line, "2026-11-22 "); { // the first step
+				var err error
+				if line, err = out.ReadString('\n'); err != nil {
+					t.Fatal(err)
+				}
+			}
+			awskey.cancel()
+			if code := <-exit; code != helper.ExitFailed {
+				t.Errorf("exit code %d after Ctrl-C", code)
+			}
+			wantLine(t, told, "awskey: stopped waiting; "+work+" of forever goes on in the service; awskey status forever shows how far it is")
+		})
 	}
-	wantLine(t, told, "awskey: stopped waiting; the rotation of forever goes on in the service; awskey status forever shows how far it is")
 }
 
 func TestLogsFollowAcrossReplacement(t *testing.T) {

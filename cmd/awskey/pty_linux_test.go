@@ -78,10 +78,6 @@ func echoes(t *testing.T, tty *os.File) bool {
 	return termios.Lflag&unix.ECHO != 0
 }
 
-func ready() *fake {
-	return &fake{status: api.Status{Daemon: api.Daemon{Store: api.Store{Backend: "file", State: "ready"}}}}
-}
-
 func TestTheSecretIsNotShownAsItIsTyped(t *testing.T) {
 	s, tty := terminal(t, 80)
 	exit := newInside(t, ready(), tty, tty, tty, nil).start("add", "work")
@@ -121,6 +117,28 @@ func TestCtrlCAtThePromptRestoresTheTerminal(t *testing.T) {
 		t.Error("a key was taken in")
 	}
 	s.enter("") // lets the abandoned read end
+}
+
+// TestWhatWasShownMustStillBeSo: a rotation that was due may switch while a
+// person reads, and another key than the one that was shown would go.
+func TestWhatWasShownMustStillBeSo(t *testing.T) {
+	s, tty := terminal(t, 80)
+	f := ready()
+	f.status.Keys = []api.Key{{Name: "work", AccessKeyID: "AKIAAAAAAAAAAAAA1111", Phase: "steady"}}
+	exit := newInside(t, f, tty, null(t), tty, nil).start("rotate", "work", "--leaked") // standard output is a file
+	s.until("AKIAAAAAAAAAAAAA1111 is deactivated")
+	s.until("Type the name of the key to go on: ")
+	f.mu.Lock()
+	f.status.Keys[0].AccessKeyID = "AKIAAAAAAAAAAAAA2222"
+	f.mu.Unlock()
+	s.enter("work")
+	s.until("awskey: work has got another access key meanwhile; nothing was done; run it again")
+	if code := <-exit; code != helper.ExitFailed {
+		t.Errorf("exit code %d", code)
+	}
+	if f.status.Keys[0].Leaked {
+		t.Error("the rotation has begun")
+	}
 }
 
 // waitFor tries until cond holds; a minute is a failure.

@@ -82,6 +82,8 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.Flags().Bool("version", false, "the same as awskey version")
 	root.PersistentFlags().BoolVar(&a.json, "json", a.json, "one JSON document instead of text")
+	root.SetOut(a.stdout) // what a shell completes is an answer
+	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(cmd, err.Error())
 	})
@@ -89,7 +91,7 @@ func (a *app) root() *cobra.Command {
 	root.SetHelpCommand(a.helpCmd())
 	a.verbs = []*cobra.Command{
 		a.addCmd(), a.listCmd(), a.statusCmd(),
-		a.rotateCmd(), a.pauseCmd(), a.resumeCmd(), a.resolveCmd(),
+		a.rotateCmd(), a.rollbackCmd(), a.pauseCmd(), a.resumeCmd(), a.resolveCmd(),
 		a.renameCmd(), a.removeCmd(),
 		a.historyCmd(), a.logsCmd(), a.policyCmd(), a.versionCmd(),
 		a.demoCmd(),

@@ -1,33 +1,42 @@
 package main
 
 import (
-	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/awskeyd/awskeyd/daemon/api"
 )
 
 // phase says in plain words where a key stands, in at most 33 columns.
 func phase(k api.Key, now time.Time) string {
-	if k.Phase == "held" && k.Hold != nil {
+	switch {
+	case k.Phase == "held" && k.Hold != nil:
 		return "held: " + printable(k.Hold.Code)
-	}
-	if k.Paused {
+	case k.Paused:
 		return paused(k)
+	case unborn(k):
+		if k.Phase == "proving" {
+			return "first key is being proved"
+		}
+		return "first key is being made"
+	case k.Back && k.Next != nil:
+		return "going back to " + short(k.Next.AccessKeyID)
+	case k.Leaked:
+		return leaked(k)
 	}
 	prev := k.Previous
 	switch k.Phase {
 	case "creating":
+		if prev != nil { // a request was answered and its answer lost
+			return "a stray key is ended first"
+		}
 		return "new key is being made"
 	case "proving":
 		return "new key is being proved"
 	case "draining":
-		if prev != nil && prev.DeactivateAt != nil && prev.DeactivateAt.After(now) {
-			return "old key drains until " + clock(*prev.DeactivateAt, now)
+		if off := offAt(prev); off != nil && off.After(now) {
+			return "old key works until " + clock(*off, now)
 		}
-		return "old key drains"
+		return "old key still works"
 	case "monitoring":
 		if prev != nil && prev.DeleteAt != nil && prev.DeleteAt.After(now) {
 			return "old key is off, deleted " + day(*prev.DeleteAt, now)
@@ -42,8 +51,43 @@ func phase(k api.Key, now time.Time) string {
 	return printable(k.Phase)
 }
 
+// offAt is when the old key is deactivated at the earliest: after a restart of
+// the service, programs may hold it for longer than its grace.
+func offAt(p *api.Previous) *time.Time {
+	switch {
+	case p == nil:
+		return nil
+	case p.DeactivateAt != nil && p.ServedUntil != nil && p.ServedUntil.After(*p.DeactivateAt):
+		return p.ServedUntil
+	}
+	return p.DeactivateAt
+}
+
+// unborn tells a key whose first access key is still to come. One whose record
+// cannot be read has none to show either, and is held.
+func unborn(k api.Key) bool { return k.AccessKeyID == "" && k.Phase != "held" }
+
+// leaked is phase where the old key is not spared.
+func leaked(k api.Key) string {
+	switch k.Phase {
+	case "proving":
+		return "leaked, new key is being proved"
+	case "draining":
+		return "leaked, old key is shut off now"
+	case "monitoring", "deleting":
+		return "leaked, making room for a new key"
+	}
+	return "leaked, new key is being made"
+}
+
 // paused says what a pause has stopped.
 func paused(k api.Key) string {
+	switch {
+	case unborn(k):
+		return "paused, first key waits"
+	case k.Back && k.Next != nil:
+		return "paused, going back to " + short(k.Next.AccessKeyID)
+	}
 	switch k.Phase {
 	case "creating", "proving":
 		return "paused, new key waits"
@@ -64,7 +108,7 @@ func age(t *time.Time, now time.Time) string {
 // due says when the next rotation comes.
 func due(k api.Key, now time.Time) string {
 	switch {
-	case k.DueAt == nil || k.Paused || k.Phase == "held":
+	case k.DueAt == nil || k.Paused || k.Phase == "held" || unborn(k) || k.Back:
 		return "-"
 	case k.Phase == "creating" || k.Phase == "proving":
 		return "now"
@@ -81,67 +125,14 @@ func nextRotation(k api.Key, now time.Time) string {
 		return "not while it is paused"
 	case k.Phase == "held":
 		return "not while it is held"
+	case unborn(k):
+		return "not before it has a first key"
+	case k.Back:
+		return "not while it goes back"
 	case k.Phase == "creating" || k.Phase == "proving":
 		return "under way"
 	case !k.DueAt.After(now):
 		return "due"
 	}
 	return clock(*k.DueAt, now) + ", in " + span(k.DueAt.Sub(now))
-}
-
-// choices says what each choice of resolve does.
-var choices = map[string]string{
-	"wait":       "leave it as it is and look again in a day",
-	"delete-it":  "deactivate that key now and delete it later",
-	"deactivate": "deactivate it although somebody may use it",
-	"delete":     "delete the key all the same",
-	"rollback":   "go back to the old key",
-	"keep":       "keep the old key and let the newer one go",
-	"forward":    "prove the newer key and switch to it again",
-	"replace":    "make a new key at once",
-	"retry":      "try again, once the cause is gone",
-	"take-over":  "let this machine rotate the key from now on",
-}
-
-// hold prints why a key is held and what to type.
-func (a *app) hold(k api.Key) {
-	h := k.Hold
-	since := ""
-	if h.Since != nil {
-		since = " since " + clock(*h.Since, a.now())
-	}
-	head := wrapped(k.Name+" is held"+since+" ("+h.Code+"):", "")
-	a.printf("%s", strings.Replace(head, " held", " "+a.colour(red, "held"), 1))
-	a.printf("%s", wrapped(h.Text, "  "))
-	rows := [][]string{}
-	for _, c := range h.Choices {
-		rows = append(rows, []string{"  awskey resolve " + k.Name + " " + printable(c), choices[c]})
-	}
-	if len(rows) == 0 {
-		return
-	}
-	lines := table(rows, 10*columns)
-	// A long name pushes the words over the edge; a command is never cut.
-	if slices.ContainsFunc(lines, func(l string) bool { return utf8.RuneCountInString(l) > columns }) {
-		for i, row := range rows {
-			lines[i] = row[0] + "\n      " + row[1]
-		}
-	}
-	a.printf("%s\n", strings.Join(lines, "\n"))
-}
-
-// warning prints one warning with its remedy.
-func (a *app) warning(w api.Warning) {
-	word, code := "warning", yellow
-	switch w.Severity {
-	case "error":
-		word, code = "error", red
-	case "info":
-		word, code = "note", bold
-	}
-	text := wrapped(word+": "+w.Text, "")
-	a.printf("%s%s", a.colour(code, word), text[len(word):])
-	if w.Remedy != "" {
-		a.printf("%s", wrapped(w.Remedy, "  "))
-	}
 }

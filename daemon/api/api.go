@@ -31,7 +31,8 @@ type Store struct {
 	State   string `json:"state"`
 }
 
-// Key is one IAM user's access key in its present phase.
+// Key is one IAM user's access key in its present phase. AccessKeyID is absent
+// while the first access key of a user is still being made.
 type Key struct {
 	Name        string     `json:"name"`
 	UserARN     string     `json:"user_arn,omitempty"`
@@ -43,6 +44,9 @@ type Key struct {
 	Next        *Next      `json:"next,omitempty"`
 	Previous    *Previous  `json:"previous,omitempty"`
 	Hold        *Hold      `json:"hold,omitempty"`
+	ServedUntil *time.Time `json:"served_until,omitempty"` // after it nothing of what was handed out so far is valid any more
+	Back        bool       `json:"back,omitempty"`         // proving: Next was in use before, and comes into use again
+	Leaked      bool       `json:"leaked,omitempty"`       // a rotation for a leaked access key, until that one is inactive
 }
 
 // Next is the version that is being proved.
@@ -94,10 +98,20 @@ type Event struct {
 }
 
 // AddRequest is the body of PUT /v1/keys/{name}. The secret travels only here,
-// from the owner to the owner's own daemon.
+// from the owner to the owner's own daemon. With Create there is none: the
+// access key is still to be made, and nobody sees it.
 type AddRequest struct {
-	AccessKeyID     string `json:"access_key_id"`
-	SecretAccessKey string `json:"secret_access_key"`
+	AccessKeyID     string         `json:"access_key_id,omitempty"`
+	SecretAccessKey string         `json:"secret_access_key,omitempty"`
+	Create          *CreateRequest `json:"create,omitempty"`
+}
+
+// CreateRequest has an administrator's key make the first access key of an IAM
+// user. It is answered once the intent is durable; the rest is told by events
+// and seen in the [Key].
+type CreateRequest struct {
+	User string `json:"user"` // the IAM user's name, without a path
+	With string `json:"with"` // the name of the key whose user may make it
 }
 
 // AddResult is the answer: the key as it now stands, and whether it was here
@@ -118,6 +132,13 @@ type RemoveResult struct {
 	LeftInIAM []string `json:"left_in_iam"`
 }
 
+// RotateRequest is the body of POST /v1/keys/{name}/rotate; no body at all is a
+// plain rotation. Leaked deactivates the old access key right after the switch,
+// whoever was given it.
+type RotateRequest struct {
+	Leaked bool `json:"leaked,omitempty"`
+}
+
 // RenameRequest is the body of POST /v1/keys/{name}/rename.
 type RenameRequest struct {
 	NewName string `json:"new_name"`
@@ -132,6 +153,12 @@ type ResolveRequest struct {
 // document that lets the key rotate itself, as JSON text.
 type Policy struct {
 	Document string `json:"document"`
+}
+
+// Users is the answer of GET /v1/keys/{name}/users: the names of the IAM users
+// that the key's own user may list.
+type Users struct {
+	Names []string `json:"names"`
 }
 
 // Backend is one row of GET /v1/store/backends: what can hold keys here.

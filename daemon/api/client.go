@@ -34,21 +34,27 @@ var _ Service = (*Client)(nil)
 // Dial returns a client of the daemon at the addresses that env names. It does
 // not connect yet: with no daemon, each request fails with exit code 3.
 func Dial(env helper.Env) *Client {
+	return NewClient(func(ctx context.Context) (net.Conn, error) {
+		deadline := time.Now().Add(dialWithin)
+		if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
+			deadline = d
+		}
+		f, err := helper.Dial(env, deadline)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		return net.FileConn(f)
+	})
+}
+
+// NewClient returns a client of the daemon behind the connections that dial
+// makes. Whose daemon that is, dial must have made sure of.
+func NewClient(dial func(context.Context) (net.Conn, error)) *Client {
 	transport := &http.Transport{
 		DisableCompression: true,
 		IdleConnTimeout:    10 * time.Second,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			deadline := time.Now().Add(dialWithin)
-			if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
-				deadline = d
-			}
-			f, err := helper.Dial(env, deadline)
-			if err != nil {
-				return nil, err
-			}
-			defer f.Close()
-			return net.FileConn(f)
-		},
+		DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 	}
 	return &Client{&http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
@@ -89,8 +95,13 @@ func (c *Client) Rename(ctx context.Context, name string, r RenameRequest) (Key,
 }
 
 // Rotate begins a rotation and returns at once.
-func (c *Client) Rotate(ctx context.Context, name string) (Key, error) {
-	return get[Key](ctx, c, "POST", keyPath(name, "/rotate"), nil)
+func (c *Client) Rotate(ctx context.Context, name string, r RotateRequest) (Key, error) {
+	return get[Key](ctx, c, "POST", keyPath(name, "/rotate"), r)
+}
+
+// Rollback begins to go back to the earlier access key and returns at once.
+func (c *Client) Rollback(ctx context.Context, name string) (Key, error) {
+	return get[Key](ctx, c, "POST", keyPath(name, "/rollback"), nil)
 }
 
 // Pause freezes every step that changes IAM.
@@ -111,6 +122,11 @@ func (c *Client) Resolve(ctx context.Context, name string, r ResolveRequest) (Ke
 // Policy returns the least IAM policy for a key.
 func (c *Client) Policy(ctx context.Context, name string) (Policy, error) {
 	return get[Policy](ctx, c, "GET", keyPath(name, "/policy"), nil)
+}
+
+// Users lists the IAM users that a key's own user may list.
+func (c *Client) Users(ctx context.Context, name string) (Users, error) {
+	return get[Users](ctx, c, "GET", keyPath(name, "/users"), nil)
 }
 
 // History returns what happened, oldest first.

@@ -31,15 +31,29 @@ func TestClientMirrorsService(t *testing.T) {
 			status.Keys, status.Profiles, status.Warnings = some(status.Keys), some(status.Profiles), some(status.Warnings)
 			return status, err
 		},
-		"Key":     func(s Service) (any, error) { return s.Key(ctx, "work") },
-		"Add":     func(s Service) (any, error) { return s.Add(ctx, "work", AddRequest{"AKIA", "s\"e\\c/r+e=t"}) },
-		"Remove":  func(s Service) (any, error) { return s.Remove(ctx, "work", RemoveRequest{Force: true}) },
-		"Rename":  func(s Service) (any, error) { return s.Rename(ctx, "work", RenameRequest{"play"}) },
-		"Rotate":  func(s Service) (any, error) { return s.Rotate(ctx, "work") },
-		"Pause":   func(s Service) (any, error) { return s.Pause(ctx, "work") },
-		"Resume":  func(s Service) (any, error) { return s.Resume(ctx, "work") },
-		"Resolve": func(s Service) (any, error) { return s.Resolve(ctx, "work", ResolveRequest{"wait"}) },
-		"Policy":  func(s Service) (any, error) { return s.Policy(ctx, "work") },
+		"Key": func(s Service) (any, error) { return s.Key(ctx, "work") },
+		"Add": func(s Service) (any, error) {
+			return s.Add(ctx, "work", AddRequest{AccessKeyID: "AKIA", SecretAccessKey: "s\"e\\c/r+e=t"})
+		},
+		"Add, a key to be made": func(s Service) (any, error) {
+			return s.Add(ctx, "work", AddRequest{Create: &CreateRequest{User: "bob", With: "boss"}})
+		},
+		"Remove": func(s Service) (any, error) { return s.Remove(ctx, "work", RemoveRequest{Force: true}) },
+		"Rename": func(s Service) (any, error) { return s.Rename(ctx, "work", RenameRequest{"play"}) },
+		"Rotate": func(s Service) (any, error) { return s.Rotate(ctx, "work", RotateRequest{}) },
+		"Rotate, leaked": func(s Service) (any, error) {
+			return s.Rotate(ctx, "work", RotateRequest{Leaked: true})
+		},
+		"Rollback": func(s Service) (any, error) { return s.Rollback(ctx, "work") },
+		"Pause":    func(s Service) (any, error) { return s.Pause(ctx, "work") },
+		"Resume":   func(s Service) (any, error) { return s.Resume(ctx, "work") },
+		"Resolve":  func(s Service) (any, error) { return s.Resolve(ctx, "work", ResolveRequest{"wait"}) },
+		"Policy":   func(s Service) (any, error) { return s.Policy(ctx, "work") },
+		"Users": func(s Service) (any, error) {
+			users, err := s.Users(ctx, "work")
+			users.Names = some(users.Names)
+			return users, err
+		},
 		"History": func(s Service) (any, error) { return s.History(ctx, "work", 3) },
 		"Backends": func(s Service) (any, error) {
 			backends, err := s.Backends(ctx)

@@ -68,7 +68,11 @@ func (f *fake) Key(ctx context.Context, name string) (Key, error) {
 }
 
 func (f *fake) Add(ctx context.Context, name string, r AddRequest) (AddResult, error) {
-	return AddResult{Key: Key{Name: name, AccessKeyID: r.AccessKeyID}, Already: true}, f.note(ctx, "Add", name, r)
+	create := "nothing"
+	if r.Create != nil {
+		create = fmt.Sprintf("%+v", *r.Create)
+	}
+	return AddResult{Key: Key{Name: name, AccessKeyID: r.AccessKeyID}, Already: true}, f.note(ctx, "Add", name, r.AccessKeyID, r.SecretAccessKey, create)
 }
 
 func (f *fake) Remove(ctx context.Context, name string, r RemoveRequest) (RemoveResult, error) {
@@ -79,8 +83,12 @@ func (f *fake) Rename(ctx context.Context, name string, r RenameRequest) (Key, e
 	return Key{Name: r.NewName}, f.note(ctx, "Rename", name, r)
 }
 
-func (f *fake) Rotate(ctx context.Context, name string) (Key, error) {
-	return Key{Name: name, Phase: "creating"}, f.note(ctx, "Rotate", name)
+func (f *fake) Rotate(ctx context.Context, name string, r RotateRequest) (Key, error) {
+	return Key{Name: name, Phase: "creating"}, f.note(ctx, "Rotate", name, r)
+}
+
+func (f *fake) Rollback(ctx context.Context, name string) (Key, error) {
+	return Key{Name: name, Phase: "proving", Back: true, ServedUntil: &at}, f.note(ctx, "Rollback", name)
 }
 
 func (f *fake) Pause(ctx context.Context, name string) (Key, error) {
@@ -97,6 +105,10 @@ func (f *fake) Resolve(ctx context.Context, name string, r ResolveRequest) (Key,
 
 func (f *fake) Policy(ctx context.Context, name string) (Policy, error) {
 	return Policy{Document: "{}"}, f.note(ctx, "Policy", name)
+}
+
+func (f *fake) Users(ctx context.Context, name string) (Users, error) {
+	return Users{}, f.note(ctx, "Users", name)
 }
 
 func (f *fake) History(ctx context.Context, name string, limit int) ([]Event, error) {

@@ -27,10 +27,12 @@ type route struct {
 //	DELETE /v1/keys/{name}             Remove
 //	POST   /v1/keys/{name}/rename      Rename
 //	POST   /v1/keys/{name}/rotate      Rotate
+//	POST   /v1/keys/{name}/rollback    Rollback
 //	POST   /v1/keys/{name}/pause       Pause
 //	POST   /v1/keys/{name}/resume      Resume
 //	POST   /v1/keys/{name}/resolve     Resolve
 //	GET    /v1/keys/{name}/policy      Policy
+//	GET    /v1/keys/{name}/users       Users
 //	GET    /v1/history?key=&limit=     History
 //	GET    /v1/events                  Events
 //	GET    /v1/store/backends          Backends
@@ -47,11 +49,17 @@ func routes() []route {
 		{"PUT", "/v1/keys/{name}", namedWith(Service.Add)},
 		{"DELETE", "/v1/keys/{name}", namedWith(Service.Remove)},
 		{"POST", "/v1/keys/{name}/rename", namedWith(Service.Rename)},
-		{"POST", "/v1/keys/{name}/rotate", named(Service.Rotate)},
+		{"POST", "/v1/keys/{name}/rotate", namedWith(Service.Rotate)},
+		{"POST", "/v1/keys/{name}/rollback", named(Service.Rollback)},
 		{"POST", "/v1/keys/{name}/pause", named(Service.Pause)},
 		{"POST", "/v1/keys/{name}/resume", named(Service.Resume)},
 		{"POST", "/v1/keys/{name}/resolve", namedWith(Service.Resolve)},
 		{"GET", "/v1/keys/{name}/policy", named(Service.Policy)},
+		{"GET", "/v1/keys/{name}/users", named(func(svc Service, ctx context.Context, name string) (Users, error) {
+			users, err := svc.Users(ctx, name)
+			users.Names = some(users.Names)
+			return users, err
+		})},
 		{"GET", "/v1/history", answer(history)},
 		{"GET", "/v1/events", (*server).events},
 		{"GET", "/v1/store/backends", answer(func(ctx context.Context, svc Service, r *http.Request) ([]Backend, error) {

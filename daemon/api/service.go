@@ -18,11 +18,15 @@ type Service interface {
 	Add(ctx context.Context, name string, r AddRequest) (AddResult, error)
 	Remove(ctx context.Context, name string, r RemoveRequest) (RemoveResult, error)
 	Rename(ctx context.Context, name string, r RenameRequest) (Key, error)
-	Rotate(ctx context.Context, name string) (Key, error)
+	Rotate(ctx context.Context, name string, r RotateRequest) (Key, error)
+	// Rollback begins to go back to the access key that was in use before.
+	Rollback(ctx context.Context, name string) (Key, error)
 	Pause(ctx context.Context, name string) (Key, error)
 	Resume(ctx context.Context, name string) (Key, error)
 	Resolve(ctx context.Context, name string, r ResolveRequest) (Key, error)
 	Policy(ctx context.Context, name string) (Policy, error)
+	// Users lists IAM users with the key named; it is refused where AWS does.
+	Users(ctx context.Context, name string) (Users, error)
 	// History returns events in order of time, of one key or of all (""),
 	// at most limit of the newest; 0 is all.
 	History(ctx context.Context, name string, limit int) ([]Event, error)

@@ -33,15 +33,17 @@ type Config struct {
 	aws      AWS
 	keys     map[string]key // by lower-case name
 	rotation RotationSettings
+	monitor  Monitor
 	profiles []Profile
 	lifted   bool
 	prints   [2]string // of the user's file and the system's, as read
 }
 
 type key struct {
-	name     string
-	region   string
-	rotation RotationSettings
+	name       string
+	region     string
+	rotateWith string // the name of another key, or ""
+	rotation   RotationSettings
 }
 
 // Store is the table [store].
@@ -129,7 +131,8 @@ func build(l *layer, now time.Time) (*Config, error) {
 			Region: l.aws["region"].text, EndpointURL: l.aws["endpoint_url"].text, Proxy: l.aws["proxy"].text,
 			CABundle: l.aws["ca_bundle"].text, FIPS: l.aws["fips"].on,
 		},
-		keys: map[string]key{},
+		monitor: newMonitor(l.monitor),
+		keys:    map[string]key{},
 	}
 	if u, err := url.Parse(c.aws.EndpointURL); err == nil {
 		c.lifted = isLoopback(u.Hostname())
@@ -138,8 +141,12 @@ func build(l *layer, now time.Time) (*Config, error) {
 	if c.rotation, err = resolve(l.rotation, nil, c.lifted, now); err != nil {
 		return nil, err
 	}
+	administrators, err := l.administrators()
+	if err != nil {
+		return nil, err
+	}
 	for _, id := range sorted(l.keys) {
-		k := key{name: l.keys[id].name, region: l.keys[id].table["region"].text}
+		k := key{name: l.keys[id].name, region: l.keys[id].table["region"].text, rotateWith: administrators[id]}
 		if k.rotation, err = resolve(l.rotation, l.keys[id].table, c.lifted, now); err != nil {
 			return nil, err
 		}
@@ -179,6 +186,13 @@ func (c *Config) AWS(key string) AWS {
 	}
 	return a
 }
+
+// RotateWith returns the name of the key whose current version makes the calls
+// to IAM for this one, "" when it makes its own. Such a key need not exist.
+func (c *Config) RotateWith(key string) string { return c.keys[strings.ToLower(key)].rotateWith }
+
+// Monitor returns the table [monitor].
+func (c *Config) Monitor() Monitor { return c.monitor.clone() }
 
 // Keys returns the names that have a table [keys.NAME], in order. Whether
 // there are such keys is for the store to say.

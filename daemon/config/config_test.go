@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,9 +43,15 @@ grace = "36h"
 imported_grace = "10d"
 monitor = "8d"
 
+[monitor]
+regions = ["eu-west-1", "us-east-1", "eu-north-1"]
+log_group = "/aws/cloudtrail/all"
+alarms = ["Failed log-ins: größer 3", "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:a b"]
+
 [keys.Work]
 every = "30d"
 region = "us-gov-west-1"
+rotate_with = "Dev"
 [keys.cron]
 schedule = "0 10 1 */2 *"
 [keys.bare]
@@ -74,6 +81,8 @@ serve = "key"
 		{c.Rotation("any"), base}, {c.Rotation("WORK"), work}, {c.Rotation("cron"), cron}, {c.Rotation("bare"), base},
 		{c.Keys(), []string{"Work", "bare", "cron"}},
 		{c.Profiles(), []Profile{{"Dev", "cron", "key"}, {"work", "Work", "key"}}},
+		{c.Monitor(), Monitor{[]string{"eu-west-1", "us-east-1", "eu-north-1"}, "/aws/cloudtrail/all", []string{"Failed log-ins: größer 3", "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:a b"}}},
+		{c.RotateWith("work"), "cron"}, {c.RotateWith("cron"), ""}, {c.RotateWith("any"), ""},
 		{c.KeyOfProfile("dev"), "cron"}, {c.KeyOfProfile("work"), "Work"}, {c.KeyOfProfile("other"), "other"},
 		{c.LimitsLifted(), false},
 	} {
@@ -178,6 +187,64 @@ key = "work"
 	}
 }
 
+func TestMonitor(t *testing.T) {
+	const system = "[monitor]\nregions = [\"eu-west-1\"]\nlog_group = \"trail\"\nalarms = [\"a\", \"b\"]\n"
+	for text, want := range map[string]Monitor{
+		"":                              {[]string{"eu-west-1"}, "trail", []string{"a", "b"}},
+		"[monitor]\nalarms = [\"c\"]\n": {[]string{"eu-west-1"}, "trail", []string{"c"}}, // a list replaces
+		"[monitor]\nregions = []\nlog_group = \"\"\nalarms = []\n":                            {[]string{}, "", []string{}},
+		"[monitor]\nlog_group = \"arn:aws-cn:logs:cn-north-1:123456789012:log-group:/a/b:*\"": {[]string{"eu-west-1"}, "arn:aws-cn:logs:cn-north-1:123456789012:log-group:/a/b:*", []string{"a", "b"}},
+		"monitor = { regions = [\"eu-north-1\"], log_group = \"x\" }":                         {[]string{"eu-north-1"}, "x", []string{"a", "b"}},
+	} {
+		c, err := read(text, system)
+		if err != nil || !reflect.DeepEqual(c.Monitor(), want) {
+			t.Errorf("%q: %+v %v", text, c.Monitor(), err)
+		}
+	}
+	c, err := read("", system)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Monitor().Alarms[0] = "changed"
+	if c.Monitor().Alarms[0] != "a" {
+		t.Error("the configuration is changed by who reads it")
+	}
+	if c, err := read("", ""); err != nil || !reflect.DeepEqual(c.Monitor(), Monitor{}) {
+		t.Errorf("without the table: %+v %v", c.Monitor(), err)
+	}
+}
+
+// A profile named like its key need not be written, the key that it names need
+// not have a table, and a chain that ends is no circle.
+func TestRotateWith(t *testing.T) {
+	c, err := read(`
+[keys.a]
+rotate_with = "B"
+[keys.b]
+rotate_with = "ci"
+[keys.d]
+rotate_with = "b"
+[profiles.CI]
+key = "Root.Admin"
+`, "[keys.A]\nrotate_with = \"system\"\n[keys.c]\nrotate_with = \"a\"\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{"a": "B", "A": "B", "b": "Root.Admin", "c": "a", "d": "b", "Root.Admin": "", "any": ""} {
+		if got := c.RotateWith(key); got != want {
+			t.Errorf("%s is rotated with %q, not %q", key, got, want)
+		}
+	}
+	// The user's file may take the circle out of the system's.
+	const circle = "[keys.a]\nrotate_with = \"b\"\n[keys.b]\nrotate_with = \"a\"\n"
+	if _, err := read("", circle); err == nil {
+		t.Error("a circle in the system's file is taken")
+	}
+	if c, err := read("[keys.b]\nrotate_with = \"boss\"\n", circle); err != nil || c.RotateWith("a") != "b" || c.RotateWith("b") != "boss" {
+		t.Error(err)
+	}
+}
+
 func TestNoSecretInErrors(t *testing.T) {
 	for _, text := range []string{
 		"[aws]\nproxy = \"ftp://u:canary@x\"", "[aws]\nproxy = \"canary\"", "[aws]\nendpoint_url = \"https://u:canary@x\"",
@@ -195,6 +262,8 @@ func FuzzConfig(f *testing.F) {
 		f.Add(c.text)
 	}
 	f.Add("[store]\nbackend='file'\n[aws]\nendpoint_url='http://[::1]'\nfips=true\n[rotation]\nevery='1s'\n[keys.A]\nschedule='0 1 1 * *'\n[profiles.p]\nkey='a'")
+	f.Add("[monitor]\nregions = ['eu-west-1', 'us-east-1']\nlog_group = 'trail'\nalarms = ['a b']\n[keys.a]\nrotate_with = 'p'\n[keys.b]\nrotate_with = 'a'\n[profiles.p]\nkey = 'c'")
+	f.Add("monitor = { regions = [], alarms = [] }\nkeys = { a = { rotate_with = \"b\" }, b = { rotate_with = \"c\" } }")
 	f.Add("rotation.every = \"40d\"\nkeys = { a = { ttl = \"1h\" } }\r\n[profiles]\nx.key = 'a'")
 	f.Fuzz(func(t *testing.T, text string) {
 		if len(text) > 10_000 || strings.Count(text, ",") > 200 {
@@ -219,6 +288,17 @@ func FuzzConfig(f *testing.F) {
 				r.Monitor < time.Hour || r.Grace < r.TTL+r.Settle || r.ImportedGrace < r.TTL+r.Settle || r.Schedule == "" &&
 				(r.Every < day || max(r.Grace, r.ImportedGrace)+r.Monitor >= r.Every) {
 				t.Errorf("%s: %+v", key, r)
+			}
+		}
+		if m := c.Monitor(); len(m.Regions) > 50 || len(m.Alarms) > 100 || slices.ContainsFunc(m.Regions, func(r string) bool { return !validRegion.MatchString(r) }) {
+			t.Errorf("%+v", m)
+		}
+		for _, key := range c.Keys() {
+			steps := 0
+			for at := key; at != ""; at = c.RotateWith(at) {
+				if steps++; steps > len(c.Keys())+1 {
+					t.Fatalf("%s is rotated in a circle", key)
+				}
 			}
 		}
 		// What was accepted is accepted again, and with a backend put in.

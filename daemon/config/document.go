@@ -161,6 +161,9 @@ func remedy(data []byte, line int) string {
 	if part == nil || !isSetting(string(part[1])) || string(part[1]) == "proxy" {
 		return ""
 	}
+	if _, isList := lists[string(part[1])]; isList {
+		return fmt.Sprintf("; write %s = [%q]", part[1], part[2])
+	}
 	return fmt.Sprintf("; write %s = %q", part[1], part[2])
 }
 

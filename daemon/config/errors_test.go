@@ -14,22 +14,20 @@ var badInputs = []struct{ text, want string }{
 	// Unknown names.
 	{"[rotaton]\n", `config.toml:1: [rotaton] is no table of the configuration; write [rotation]`},
 	{"[key.work]\nevery = \"3d\"", `config.toml:1: [key.work] is no table of the configuration; write [keys.work]`},
-	{"[colours]\n", `config.toml:1: [colours] is no table of the configuration; the tables are [store], [aws], [rotation], [keys], [profiles]`},
+	{"[colours]\n", `config.toml:1: [colours] is no table of the configuration; the tables are [store], [aws], [rotation], [monitor], [keys], [profiles]`},
 	{"# x\nevery = \"3d\"\n", `config.toml:2: every stands in no table; write it below [rotation]`},
-	{"x = 3\n", `config.toml:1: x is no setting; the tables are [store], [aws], [rotation], [keys], [profiles]`},
+	{"x = 3\n", `config.toml:1: x is no setting; the tables are [store], [aws], [rotation], [monitor], [keys], [profiles]`},
 	{"rotation = 3\n", `config.toml:1: rotation is a table; write [rotation], and its settings in the lines below`},
 	{"[rotation]\nttl = \"1h\"\nevry = \"3d\"\n", `config.toml:3: [rotation] evry is no setting; write every`},
 	{"[rotation]\nTTL = \"1h\"\n", `config.toml:2: [rotation] TTL is no setting; write ttl`},
 	{"[store]\npassword = \"x\"\n", `config.toml:2: [store] password is no setting; the settings here are backend, passphrase_file`},
 	{"[rotation.every]\n", `config.toml:1: [rotation.every] is no table here; the settings of [rotation] are every, schedule, ttl, prove, settle, grace, imported_grace, monitor`},
-	{"[keys.a.b]\n", `config.toml:1: [keys.a.b] is no table here; the settings of [keys.a] are region, every, schedule, ttl, prove, settle, grace, imported_grace, monitor`},
+	{"[keys.a.b]\n", `config.toml:1: [keys.a.b] is no table here; the settings of [keys.a] are region, rotate_with, every, schedule, ttl, prove, settle, grace, imported_grace, monitor`},
 	{"[keys]\nwork = \"30d\"\n", `config.toml:2: [keys] work: each of the keys has a table of its own; write [keys.work]`},
 	{"[profiles.a]\nkey=\"a\"\nregion = \"eu-west-1\"\n", `config.toml:3: [profiles.a] region is no setting; the settings here are key, serve`},
 	// Not built yet.
 	{"[guard]\nadopt = false\n", `config.toml:1: [guard] is not built yet; delete the table`},
-	{"[monitor]\n", `config.toml:1: [monitor] is not built yet; delete the table`},
 	{"[store]\nlock_on = []\n", `config.toml:2: [store] lock_on is not built yet; delete the line`},
-	{"[keys.a]\nrotate_with = \"boss\"\n", `config.toml:2: [keys.a] rotate_with is not built yet; delete the line`},
 	{"[store]\nbackend = \"pass\"\n", `config.toml:2: [store] backend = "pass": backend "pass" is not built yet; write backend = "secret-service"`},
 	{"[profiles.a]\nkey = \"a\"\nserve = \"role\"\n", `config.toml:3: [profiles.a] serve = "role": serve "role" is not built yet; write serve = "key"`},
 	// Values of the wrong kind or form.
@@ -50,6 +48,36 @@ var badInputs = []struct{ text, want string }{
 	{"[keys.work]\n\n[keys.Work]\n", `config.toml:3: [keys.Work] and [keys.work] (line 1) are the same name, since case does not count; write them as one table`},
 	{"[profiles.a]\nserve = \"key\"\n", `config.toml:1: [profiles.a] names no key; write key = "a" below it`},
 	{"[profiles.a]\nkey = \"-x\"\n", `config.toml:2: [profiles.a] key = "-x": a key's name has up to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit`},
+	// Lists, and where to look for trouble.
+	{"[moniter]\n", `config.toml:1: [moniter] is no table of the configuration; write [monitor]`},
+	{"monitor = \"7d\"\n", `config.toml:1: monitor stands in no table; write it below [rotation]`},
+	{"monitor = []\n", `config.toml:1: monitor stands in no table; write it below [rotation]`},
+	{"alarms = []\n", `config.toml:1: alarms stands in no table; write it below [monitor]`},
+	{"[monitor]\nregion = []\n", `config.toml:2: [monitor] region is no setting; write regions`},
+	{"[monitor]\nevery = \"7d\"\n", `config.toml:2: [monitor] every is no setting; the settings here are regions, log_group, alarms`},
+	{"[monitor.regions]\n", `config.toml:1: [monitor.regions] is no table here; the settings of [monitor] are regions, log_group, alarms`},
+	{"[[monitor]]\n", `config.toml:1: [[monitor]] begins a list of tables; write [monitor]`},
+	{"[monitor]\nregions = \"eu-west-1\"\n", `config.toml:2: [monitor] regions is a list in brackets; write for example regions = ["eu-west-1"]`},
+	{"[monitor]\nregions = eu-west-1\n", `config.toml:2: not TOML: unexpected character U+0065 'e' at start of value; write regions = ["eu-west-1"]`},
+	{"[monitor]\nregions = [1]\n", `config.toml:2: [monitor] regions is a list of texts in quotes; write for example regions = ["eu-west-1"]`},
+	{"[monitor]\nregions = [{ a = \"eu-west-1\" }]\n", `config.toml:2: [monitor] regions is a list of texts in quotes; write for example regions = ["eu-west-1"]`},
+	{"[monitor]\n\nregions = [\n  \"eu-west-1\",\n  \"Frankfurt\",\n]\n", `config.toml:3: [monitor] regions: "Frankfurt" is no region of AWS; write for example regions = ["eu-west-1"]`},
+	{"[monitor]\nregions = [\"eu-west-1\", \"eu-west-1\"]\n", `config.toml:2: [monitor] regions names "eu-west-1" twice; delete one of the two`},
+	{"[monitor]\nalarms = [\"\"]\n", `config.toml:2: [monitor] alarms: "" is no name of an alarm, nor its ARN; write for example alarms = ["failed-logins"]`},
+	{"[monitor]\nalarms = [" + strings.Repeat("\"a\",", 101) + "]\n", `config.toml:2: [monitor] alarms has 101 items and may have 100; write the most important ones`},
+	{"[monitor]\nlog_group = [\"trail\"]\n", `config.toml:2: [monitor] log_group is a text in quotes; write for example log_group = "cloudtrail"`},
+	{"[monitor]\nlog_group = \"arn:aws:logs:eu-west-1:1:group:x\"\n", `config.toml:2: [monitor] log_group = "arn:aws:logs:eu-west-1:1:group:x" is no name of a log group, nor its ARN; write for example log_group = "cloudtrail"`},
+	{"[monitor]\nlog_group = \"trail:*\"\n", `config.toml:2: [monitor] log_group = "trail:*" is no name of a log group, nor its ARN; write for example log_group = "cloudtrail"`},
+	// Administrator rotation.
+	{"[rotation]\nrotate_with = \"boss\"\n", `config.toml:2: [rotation] rotate_with is no setting; the settings here are every, schedule, ttl, prove, settle, grace, imported_grace, monitor`},
+	{"rotate_with = \"boss\"\n", `config.toml:1: rotate_with stands in no table; write it below [keys.NAME]`},
+	{"[keys.a]\nrotate_with = true\n", `config.toml:2: [keys.a] rotate_with is a text in quotes; write for example rotate_with = "admin"`},
+	{"[keys.a]\nrotate_with = \"\"\n", `config.toml:2: [keys.a] rotate_with = "": a profile's name has up to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit`},
+	{"[keys.a]\nrotate_with = \"A\"\n", `config.toml:2: [keys.a] rotate_with = "A" is a profile of this very key; delete the line, or write a profile of another user's key`},
+	{"[profiles.ci]\nkey = \"A\"\n[keys.a]\nrotate_with = \"ci\"\n", `config.toml:4: [keys.a] rotate_with = "ci" is a profile of this very key; delete the line, or write a profile of another user's key`},
+	{"[keys.a]\nrotate_with = \"b\"\n[keys.b]\nrotate_with = \"a\"\n", `config.toml:2: [keys.a] rotate_with = "b": the keys would rotate each other in a circle: a is rotated with b (line 2), b with a (line 4); delete one of these lines`},
+	{"[keys.tail]\nrotate_with = \"a\"\n[keys.a]\nrotate_with = \"to-b\"\n[keys.B]\nrotate_with = \"c\"\n[keys.c]\nrotate_with = \"A\"\n[profiles.to-b]\nkey = \"b\"\n",
+		`config.toml:4: [keys.a] rotate_with = "to-b": the keys would rotate each other in a circle: a is rotated with b (line 4), B with c (line 6), c with A (line 8); delete one of these lines`},
 	// Schedules.
 	{"[rotation]\nschedule = \"@daily\"\n", `config.toml:2: [rotation] schedule = "@daily": a schedule has five fields: minute, hour, day of the month, month, day of the week; write for example schedule = "0 10 1 */2 *"`},
 	{"[rotation]\nschedule = \"61 0 1 1 *\"\n", `config.toml:2: [rotation] schedule = "61 0 1 1 *": a field is not one of cron's; write for example schedule = "0 10 1 */2 *"`},
@@ -84,6 +112,11 @@ func TestBadInput(t *testing.T) {
 	// The system's file is held to the same, under its own name.
 	_, err := read("[rotation]\nevery = \"10d\"\n", "\n[rotation]\nmonitor = \"20d\"\n")
 	if want := `/etc/config.toml:3: [rotation] monitor = "20d": grace (1d) and monitor (20d) must end before the next rotation (10d later); write monitor = "8d"`; err == nil || err.Error() != want {
+		t.Errorf("%v", err)
+	}
+	// A circle may lie in both files.
+	_, err = read("[keys.a]\nrotate_with = \"b\"\n", "\n[keys.b]\nrotate_with = \"a\"\n")
+	if want := `config.toml:2: [keys.a] rotate_with = "b": the keys would rotate each other in a circle: a is rotated with b (line 2), b with a (/etc/config.toml:3); delete one of these lines`; err == nil || err.Error() != want {
 		t.Errorf("%v", err)
 	}
 }

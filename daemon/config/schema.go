@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -18,6 +19,7 @@ type setting struct {
 	text     string
 	on       bool     // of a setting that is true or false
 	duration Duration // of a setting that is a duration
+	list     []string // of a setting that is a list
 	at       place
 }
 
@@ -25,8 +27,8 @@ func (s setting) String() string { return fmt.Sprintf("%s %s = %s", s.table, s.n
 
 // A layer is what one file says.
 type layer struct {
-	store, aws, rotation table
-	keys, profiles       map[string]*named // by lower-case name
+	store, aws, rotation, monitor table
+	keys, profiles                map[string]*named // by lower-case name
 }
 
 type named struct {
@@ -36,7 +38,7 @@ type named struct {
 }
 
 func newLayer() *layer {
-	return &layer{table{}, table{}, table{}, map[string]*named{}, map[string]*named{}}
+	return &layer{table{}, table{}, table{}, table{}, map[string]*named{}, map[string]*named{}}
 }
 
 // The schema: every setting that is accepted, by table, and what is on the
@@ -48,13 +50,14 @@ var (
 		"store":    {"backend", "passphrase_file"},
 		"aws":      {"region", "endpoint_url", "proxy", "ca_bundle", "fips"},
 		"rotation": rotationSettings,
-		"keys":     append([]string{"region"}, rotationSettings...),
+		"monitor":  {"regions", "log_group", "alarms"},
+		"keys":     append([]string{"region", "rotate_with"}, rotationSettings...),
 		"profiles": {"key", "serve"},
 	}
-	tableNames = []string{"store", "aws", "rotation", "keys", "profiles"}
+	tableNames = []string{"store", "aws", "rotation", "monitor", "keys", "profiles"}
 
-	notBuiltTables   = []string{"monitor", "guard"}
-	notBuiltSettings = map[string]string{"store": "lock_on", "keys": "rotate_with"}
+	notBuiltTables   = []string{"guard"}
+	notBuiltSettings = map[string]string{"store": "lock_on"}
 	notBuiltBackends = []string{"keychain", "wincred", "kwallet", "pass", "keyctl"}
 	notBuiltServes   = []string{"session", "role"}
 	backends         = []string{"secret-service", "file"}
@@ -90,6 +93,8 @@ func (l *layer) add(e entry, now time.Time) error {
 		return e.at.errorf("[%s] is not built yet; delete the table", first)
 	case !slices.Contains(tableNames, first):
 		return unknownTable(e)
+	case !e.table && len(rest) == 0 && slices.Contains(rotationSettings, first): // monitor is both
+		return unknownTable(e)
 	case !e.table && len(rest) == 0:
 		return e.at.errorf("%s is a table; write [%s], and its settings in the lines below", first, first)
 	}
@@ -102,6 +107,8 @@ func (l *layer) add(e entry, now time.Time) error {
 		into = l.aws
 	case "rotation":
 		into = l.rotation
+	case "monitor":
+		into = l.monitor
 	default:
 		if len(rest) == 0 {
 			return nil // [keys] alone says nothing
@@ -158,10 +165,13 @@ func unknownTable(e entry) error {
 		}
 		return e.at.errorf("[%s] is no table of the configuration; %s", show(e.path), suggest(e.path[0], tableNames, "write [%s"+strings.ReplaceAll(rest, "%", "%%")+"]", tables))
 	}
-	for _, t := range []string{"rotation", "aws", "store"} {
+	for _, t := range []string{"rotation", "aws", "store", "monitor"} {
 		if slices.Contains(schema[t], e.path[0]) {
 			return e.at.errorf("%s stands in no table; write it below [%s]", e.path[0], t)
 		}
+	}
+	if slices.Contains(schema["keys"], e.path[0]) {
+		return e.at.errorf("%s stands in no table; write it below [keys.NAME]", e.path[0])
 	}
 	return e.at.errorf("%s is no setting; %s", show(e.path), tables)
 }
@@ -185,11 +195,13 @@ func (l *layer) complete() error {
 	return nil
 }
 
-// over lays the layer over a lower one, which it changes and returns.
+// over lays the layer over a lower one, which it changes and returns. A list is
+// one value: the upper one replaces the lower.
 func (l *layer) over(lower *layer) *layer {
 	merge(lower.store, l.store)
 	merge(lower.aws, l.aws)
 	merge(lower.rotation, l.rotation)
+	merge(lower.monitor, l.monitor)
 	for _, names := range []struct{ to, from map[string]*named }{{lower.keys, l.keys}, {lower.profiles, l.profiles}} {
 		for id, n := range names.from {
 			if below := names.to[id]; below != nil {
@@ -219,7 +231,9 @@ func sorted(names map[string]*named) []string {
 	for id := range names {
 		all = append(all, id)
 	}
-	slices.SortFunc(all, func(a, b string) int { return names[a].at.line - names[b].at.line })
+	slices.SortFunc(all, func(a, b string) int {
+		return cmp.Or(names[a].at.line-names[b].at.line, strings.Compare(a, b)) // lines of two files may be equal
+	})
 	return all
 }
 

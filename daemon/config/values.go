@@ -17,7 +17,7 @@ var examples = map[string]string{
 	"every": "75d", "schedule": "0 10 1 */2 *", "ttl": "60m", "prove": "60s", "settle": "20m", "grace": "24h",
 	"imported_grace": "7d", "monitor": "7d", "region": "eu-west-1", "endpoint_url": "https://aws.example",
 	"proxy": "http://proxy.example:3128", "ca_bundle": "/etc/ssl/certs/company.pem", "passphrase_file": "/run/user/1000/passphrase",
-	"backend": "secret-service", "key": "work", "serve": "key",
+	"backend": "secret-service", "key": "work", "serve": "key", "rotate_with": "admin", "log_group": "cloudtrail",
 }
 
 var validRegion = regexp.MustCompile(`^[a-z0-9]{2,}(-[a-z0-9]+){2,}$`)
@@ -32,6 +32,9 @@ func check(s setting, value any, now time.Time) (setting, error) {
 		}
 		s.on, s.text = on, fmt.Sprint(on)
 		return s, nil
+	}
+	if rule, isList := lists[s.name]; isList {
+		return checkList(s, value, rule)
 	}
 	text, ok := value.(string)
 	if !ok {
@@ -57,6 +60,14 @@ func check(s setting, value any, now time.Time) (setting, error) {
 	case "key":
 		if !validName.MatchString(text) {
 			return s, s.at.errorf("%s: a key's name has up to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit", s)
+		}
+	case "rotate_with":
+		if !validName.MatchString(text) {
+			return s, s.at.errorf("%s: a profile's name has up to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit", s)
+		}
+	case "log_group":
+		if text != "" && !validLogGroup.MatchString(text) {
+			return s, s.at.errorf("%s is no name of a log group, nor its ARN; write for example log_group = %q", s, examples["log_group"])
 		}
 	case "region":
 		if !validRegion.MatchString(text) {

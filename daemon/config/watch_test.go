@@ -138,6 +138,20 @@ func TestWatchRenameOver(t *testing.T) {
 	}
 }
 
+func TestWatchMonitorAndRotateWith(t *testing.T) {
+	w := newWatch(t, plainFile)
+	w.over("config/config.toml", ttl(1)+"[monitor]\nregions = [\"eu-west-1\"]\nalarms = [\"a\"]\n")
+	w.wait("[monitor]", func(x told) bool {
+		return x.err == nil && len(x.c.Monitor().Regions) == 1 && len(x.c.Monitor().Alarms) == 1
+	})
+	w.over("config/config.toml", ttl(1)+"[monitor]\nalarms = []\n[keys.a]\nrotate_with = \"boss\"\n")
+	w.wait("rotate_with", func(x told) bool {
+		return x.err == nil && len(x.c.Monitor().Regions) == 0 && len(x.c.Monitor().Alarms) == 0 && x.c.RotateWith("a") == "boss"
+	})
+	w.over("config/config.toml", ttl(1)+"[keys.a]\nrotate_with = \"a\"\n")
+	w.waitError("is a profile of this very key")
+}
+
 func TestWatchLinkSwitched(t *testing.T) {
 	w := newWatch(t, func(w *watch) {
 		w.must(os.MkdirAll(w.at("a"), 0o700))

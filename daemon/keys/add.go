@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/awskeyd/awskeyd/daemon/api"
 	"github.com/awskeyd/awskeyd/daemon/rotation"
 	"github.com/awskeyd/awskeyd/helper"
 	"github.com/awskeyd/awskeyd/store"
+	"github.com/awskeyd/awskeyd/store/failpoint"
 	"github.com/awskeyd/awskeyd/store/secret"
 )
 
@@ -21,6 +21,9 @@ func (s *Set) Add(ctx context.Context, name string, q api.AddRequest) (api.AddRe
 	s.change.Lock()
 	defer s.change.Unlock()
 	var none api.AddResult
+	if q.Create != nil {
+		return s.create(ctx, name, *q.Create)
+	}
 	v := rotation.Version{ID: q.AccessKeyID, Secret: secret.New(q.SecretAccessKey), Imported: true}
 	if err := s.checkAdd(name, v); err != nil {
 		return none, err
@@ -46,12 +49,10 @@ func (s *Set) Add(ctx context.Context, name string, q api.AddRequest) (api.AddRe
 	if !strings.Contains(user.ARN, ":user/") {
 		return none, api.NewError(helper.ExitRefused, "not-a-user", "access key "+rotation.Short(v.ID)+" belongs to "+user.ARN+", which is not an IAM user", "add an IAM user's access key")
 	}
-	for _, k := range s.all() {
-		if k.user() == user.ARN {
-			return none, api.NewError(helper.ExitRefused, "user-held", fmt.Sprintf("the IAM user %s is already held by the key %s", user.Name(), k.name), "use that key, or awskey remove "+k.name+" first")
-		}
+	if err := s.heldBy(user); err != nil {
+		return none, err
 	}
-	r := rotation.New(user, v, s.Options.Endpoint(name), s.Options.Settings(name).TTL, time.Now())
+	r := rotation.New(user, v, s.Options.Endpoint(name), s.Options.Settings(name).TTL, s.Wall())
 	list := aws.Do(ctx, user.Name(), rotation.Action{Do: rotation.List, Signer: v})
 	switch list.Result {
 	case rotation.OK:
@@ -62,7 +63,7 @@ func (s *Set) Add(ctx context.Context, name string, q api.AddRequest) (api.AddRe
 		}
 	case rotation.Denied:
 		// It can be served but not rotated: taken in, and the person is told.
-		r.Hold = &rotation.Hold{Code: rotation.AccessDenied, Phase: rotation.Steady, Since: time.Now().UTC(), ID: v.ID, About: rotation.Clip(list.Text)}
+		r.Hold = &rotation.Hold{Code: rotation.AccessDenied, Phase: rotation.Steady, Since: s.Wall().UTC(), ID: v.ID, About: rotation.Clip(list.Text)}
 		r.Phase = rotation.Held
 	default:
 		return none, refusal(v.ID, list)
@@ -77,9 +78,11 @@ func (s *Set) take(ctx context.Context, name string, r rotation.Record) (api.Add
 		return api.AddResult{}, api.NewError(helper.ExitFailed, "internal", err.Error(), "")
 	}
 	defer clear(payload)
+	failpoint.At("set.adding")
 	if err := s.store.Add(ctx, name, payload); err != nil {
 		return api.AddResult{}, StoreError("put the key "+name+" into the store", err)
 	}
+	failpoint.At("set.added")
 	k := s.newKey(name)
 	// Read it back as any start would: what is served is what the store holds.
 	loadErr := k.load(ctx)
@@ -90,6 +93,10 @@ func (s *Set) take(ctx context.Context, name string, r rotation.Record) (api.Add
 	if loadErr != nil {
 		return api.AddResult{}, StoreError("read the key "+name+" back", loadErr)
 	}
+	if r.With != "" {
+		s.tell(name, rotation.Event{Name: "added", Text: "the first access key of " + r.User.Name() + " is to be made with the key " + r.With})
+		return api.AddResult{Key: k.View()}, nil
+	}
 	s.tell(name, rotation.Event{Name: "added", ID: r.Current.ID, Text: "access key " + rotation.Short(r.Current.ID) + " of " + r.User.Name() + " was taken in"})
 	return api.AddResult{Key: k.View()}, nil
 }
@@ -97,8 +104,8 @@ func (s *Set) take(ctx context.Context, name string, r rotation.Record) (api.Add
 // checkAdd refuses what needs no call to AWS to be refused. AWS documents no
 // shape of a secret; its length is all that is looked at, and it is never quoted.
 func (s *Set) checkAdd(name string, v rotation.Version) error {
-	if !store.ValidName(name) {
-		return api.NewError(helper.ExitUsage, "bad-name", fmt.Sprintf("%q cannot be the name of a key", name), "use letters, digits, dots, dashes and underscores, at most 64, beginning with a letter or digit")
+	if err := s.checkName(name); err != nil {
+		return err
 	}
 	if strings.HasPrefix(v.ID, "ASIA") {
 		return api.NewError(helper.ExitRefused, "temporary-key", "access key "+rotation.Short(v.ID)+" is temporary: it ends by itself and cannot be rotated", "add the IAM user's own access key (AKIA…)")
@@ -110,6 +117,13 @@ func (s *Set) checkAdd(name string, v rotation.Version) error {
 		return api.NewError(helper.ExitUsage, "bad-secret", "the secret access key has the wrong length; AWS's have 40 characters", "copy it again")
 	}
 	return nil
+}
+
+func (s *Set) checkName(name string) error {
+	if store.ValidName(name) {
+		return nil
+	}
+	return api.NewError(helper.ExitUsage, "bad-name", fmt.Sprintf("%q cannot be the name of a key", name), "use letters, digits, dots, dashes and underscores, at most 64, beginning with a letter or digit")
 }
 
 // already finds the key that holds an id, or that has the name.
@@ -159,8 +173,8 @@ func refusal(id string, o rotation.Outcome) error {
 func (s *Set) Rename(ctx context.Context, old string, q api.RenameRequest) (api.Key, error) {
 	s.change.Lock()
 	defer s.change.Unlock()
-	if !store.ValidName(q.NewName) {
-		return api.Key{}, s.checkAdd(q.NewName, rotation.Version{})
+	if err := s.checkName(q.NewName); err != nil {
+		return api.Key{}, err
 	}
 	k, err := s.key(old)
 	if err != nil {
@@ -173,7 +187,9 @@ func (s *Set) Rename(ctx context.Context, old string, q api.RenameRequest) (api.
 		return api.Key{}, err
 	}
 	k.stop() // one record, one goroutine: the next begins when it has its new name
+	failpoint.At("set.renaming")
 	err = s.store.Rename(ctx, k.name, q.NewName)
+	failpoint.At("set.renamed")
 	name := q.NewName
 	if err != nil && !s.renamed(ctx, err, name) {
 		name = k.name
@@ -226,6 +242,7 @@ func (s *Set) Remove(ctx context.Context, name string, q api.RemoveRequest) (api
 	}
 	k.stop()
 	left := k.ids() // after the stop, which may have ended a half-made one
+	failpoint.At("set.removing")
 	if err := s.store.Remove(ctx, k.name); err != nil && !errors.Is(err, store.ErrAbsent) {
 		next := s.newKey(k.name)
 		next.previous = k.previous
@@ -236,6 +253,7 @@ func (s *Set) Remove(ctx context.Context, name string, q api.RemoveRequest) (api
 		s.mu.Unlock()
 		return api.RemoveResult{}, StoreError("remove the key "+name, err)
 	}
+	failpoint.At("set.removed")
 	s.mu.Lock()
 	delete(s.keys, fold(k.name))
 	s.index()

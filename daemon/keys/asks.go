@@ -9,13 +9,34 @@ import (
 	"github.com/awskeyd/awskeyd/daemon/api"
 	"github.com/awskeyd/awskeyd/daemon/rotation"
 	"github.com/awskeyd/awskeyd/helper"
+	"github.com/awskeyd/awskeyd/store/failpoint"
 )
 
-// Rotate begins a rotation now.
-func (s *Set) Rotate(ctx context.Context, name string) (api.Key, error) {
+// Rotate begins a rotation now, without grace if the access key is leaked.
+func (s *Set) Rotate(ctx context.Context, name string, q api.RotateRequest) (api.Key, error) {
 	return s.ask(ctx, name, "rotate", func(k *Key) (rotation.Record, []rotation.Event, error) {
-		r, err := rotation.Rotate(k.r, k.set.settings(k.name, k.r))
-		return r, []rotation.Event{{Name: "asked", ID: r.Current.ID, Text: "a rotation was asked for"}}, err
+		r, err := rotation.Rotate(k.r, k.set.settings(k.name, k.r), q.Leaked)
+		e := rotation.Event{Name: "asked", ID: r.Current.ID, Text: "a rotation was asked for"}
+		if q.Leaked {
+			e.Text = "a rotation was asked for, since access key " + rotation.Short(r.Current.ID) + " has leaked"
+		}
+		return r, []rotation.Event{e}, err
+	})
+}
+
+// Rollback goes back to the version that was handed out before.
+func (s *Set) Rollback(ctx context.Context, name string) (api.Key, error) {
+	return s.ask(ctx, name, "roll back", func(k *Key) (rotation.Record, []rotation.Event, error) {
+		r, err := rotation.Rollback(k.r, k.set.settings(k.name, k.r), k.clock())
+		e := rotation.Event{Name: "rolling-back", ID: k.r.Current.ID, Text: "a rollback was asked for"}
+		switch {
+		case err != nil:
+		case r.Back != nil:
+			e.ID, e.Text = r.Next.ID, rotation.Short(r.Next.ID)+" is made active again and proved; meanwhile "+rotation.Short(r.Current.ID)+" stays in use"
+		case r.Hold != nil:
+			e = rotation.Event{Name: "held", ID: r.Hold.ID, Text: r.Hold.Text()}
+		}
+		return r, []rotation.Event{e}, err
 	})
 }
 
@@ -54,8 +75,8 @@ func (s *Set) Resolve(ctx context.Context, name string, q api.ResolveRequest) (a
 // true, or a person does.
 func (k *Key) lift(ctx context.Context, choice string) error {
 	h := k.m.Barrier
-	if !slices.Contains(h.Choices(), choice) {
-		return rotation.BadChoice(*h, choice)
+	if choices := k.r.Choices(*h); !slices.Contains(choices, choice) {
+		return rotation.BadChoice(choices, choice)
 	}
 	if h.Code == rotation.OtherMachine {
 		payload, err := rotation.Encode(k.r)
@@ -63,9 +84,11 @@ func (k *Key) lift(ctx context.Context, choice string) error {
 			return err
 		}
 		defer clear(payload)
+		failpoint.At("key.taking")
 		if err := k.set.store.TakeOver(ctx, k.name, payload); err != nil {
 			return err
 		}
+		failpoint.At("key.taken")
 	} else if err := k.load(ctx); err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func TestNothingChangesIAMWhileAWriteIsUnknown(t *testing.T) {
 			return storetest.OK
 		})))
 		for {
-			if _, err := r.set.Rotate(context.Background(), "work"); err == nil {
+			if _, err := r.set.Rotate(context.Background(), "work", api.RotateRequest{}); err == nil {
 				break
 			}
 			time.Sleep(time.Minute)
@@ -67,7 +67,7 @@ func TestARecordOutOfStepAsksIAMFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.add()
-		if _, err := r.set.Rotate(context.Background(), "work"); err != nil {
+		if _, err := r.set.Rotate(context.Background(), "work", api.RotateRequest{}); err != nil {
 			t.Fatal(err)
 		}
 		r.await("created")
@@ -102,7 +102,7 @@ func TestLeasesGivenDuringASlowSwitchCount(t *testing.T) {
 		r.add()
 		r.ttl.Store(int64(50 * time.Minute)) // another served version of the same id
 		r.set.Reconfigure()
-		if _, err := r.set.Rotate(context.Background(), "work"); err != nil {
+		if _, err := r.set.Rotate(context.Background(), "work", api.RotateRequest{}); err != nil {
 			t.Fatal(err)
 		}
 		r.await("created")
@@ -145,7 +145,7 @@ func TestTheIdOfACreatedKeyIsOnDisk(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(r.dir, "created"), []byte("AKIATORNLINE"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.set.Rotate(context.Background(), "work"); err != nil {
+		if _, err := r.set.Rotate(context.Background(), "work", api.RotateRequest{}); err != nil {
 			t.Fatal(err)
 		}
 		e := r.await("created")

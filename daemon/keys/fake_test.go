@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"slices"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,100 +15,8 @@ import (
 	"github.com/awskeyd/awskeyd/daemon/keys"
 	"github.com/awskeyd/awskeyd/daemon/rotation"
 	"github.com/awskeyd/awskeyd/store"
-	"github.com/awskeyd/awskeyd/store/secret"
 	"github.com/awskeyd/awskeyd/store/storetest"
 )
-
-const (
-	arn   = "arn:aws:iam::123456789012:user/bob"
-	first = "AKIAFIRST00000000000"
-)
-
-// fakeAWS is IAM as a key meets it, under a fake clock: every call is one
-// instant. What the wire does to calls is the emulator's business.
-type fakeAWS struct {
-	mu      sync.Mutex
-	keys    map[string]*row
-	made    int
-	settle  time.Duration // a new key is refused for so long
-	refused int
-	fail    func(a rotation.Action) *rotation.Outcome // nil: as it is
-	block   chan struct{}                             // Create waits for it, when set
-}
-
-type row struct {
-	secret  string
-	active  bool
-	created time.Time
-}
-
-func newAWS() *fakeAWS {
-	return &fakeAWS{keys: map[string]*row{first: {"the first secret of bob", true, time.Now().Add(-24 * time.Hour)}}, settle: 10 * time.Second}
-}
-
-// sign is a client's request.
-func (f *fakeAWS) sign(id, text string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	k := f.keys[id]
-	ok := k != nil && k.active && k.secret == text && (id == first || time.Since(k.created) > f.settle)
-	if !ok {
-		f.refused++
-	}
-	return ok
-}
-
-func (f *fakeAWS) Do(_ context.Context, user string, a rotation.Action) rotation.Outcome {
-	if a.Do == rotation.Create && f.block != nil {
-		<-f.block
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.fail != nil {
-		if o := f.fail(a); o != nil {
-			return *o
-		}
-	}
-	o := rotation.Outcome{Result: rotation.OK, Date: time.Now().Truncate(time.Second)}
-	signer := f.keys[a.Signer.ID]
-	if signer == nil || !signer.active || signer.secret != a.Signer.Secret.Reveal() || a.Signer.ID != first && time.Since(signer.created) < f.settle {
-		o.Result, o.Text = rotation.Refused, "InvalidClientTokenId"
-		return o
-	}
-	switch a.Do {
-	case rotation.Prove:
-		o.ARN = arn
-	case rotation.List:
-		for id, k := range f.keys {
-			o.Keys = append(o.Keys, rotation.KeyInfo{ID: id, Active: k.active, Created: k.created})
-		}
-	case rotation.Create:
-		if len(f.keys) == 2 {
-			o.Result = rotation.Full
-			return o
-		}
-		f.made++
-		id := fmt.Sprintf("AKIAMADE%012d", f.made)
-		f.keys[id] = &row{"the secret of " + id, true, time.Now().Truncate(time.Second)}
-		o.Version = rotation.Version{ID: id, Secret: secret.New(f.keys[id].secret), Created: f.keys[id].created}
-	case rotation.Deactivate:
-		f.keys[a.Target].active = false
-	case rotation.Delete:
-		delete(f.keys, a.Target)
-	}
-	return o
-}
-
-func (f *fakeAWS) ids() []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var ids []string
-	for id := range f.keys {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return ids
-}
 
 var defaults = rotation.Settings{
 	Every: 75 * 24 * time.Hour, TTL: time.Hour, Prove: time.Minute, Settle: 20 * time.Minute,
@@ -131,13 +39,17 @@ type rig struct {
 	// What a test changes under way.
 	ttl, monitor atomic.Int64
 	plan         atomic.Pointer[plan]
+	endpoint     atomic.Pointer[string] // in force
+	wrong        atomic.Int64           // what the machine's wall clock is ahead of AWS's
 	mu           sync.Mutex
+	with         map[string]string // who rotates whom
 	events       []api.Event
 	told         chan api.Event
 }
 
 func newRig(t *testing.T) *rig {
-	r := &rig{t: t, aws: newAWS(), items: storetest.NewFaulty(), dir: t.TempDir(), told: make(chan api.Event, 4096)}
+	r := &rig{t: t, aws: newAWS(), items: storetest.NewFaulty(), dir: t.TempDir(), told: make(chan api.Event, 4096), with: map[string]string{}}
+	r.endpoint.Store(new(""))
 	r.ttl.Store(int64(defaults.TTL))
 	r.monitor.Store(int64(defaults.Monitor))
 	r.items.Plan = func(op storetest.Op, item string) storetest.Fault {
@@ -154,7 +66,7 @@ func newRig(t *testing.T) *rig {
 func (r *rig) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.store = store.New(r.items, store.Identity{Machine: "machine", Instance: fmt.Sprint(time.Now().UnixNano())})
-	r.set = keys.Open(ctx, keys.Options{
+	set := keys.Open(ctx, keys.Options{
 		Store: r.store, StateDir: r.dir,
 		Settings: func(string) rotation.Settings {
 			s := defaults
@@ -169,17 +81,27 @@ func (r *rig) start() {
 			return list
 		},
 		AWS:      func(string) (keys.AWS, error) { return r.aws, nil },
-		Endpoint: func(string) string { return "" },
+		Endpoint: func(string) string { return *r.endpoint.Load() },
+		With: func(key string) string {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return r.with[key]
+		},
 		History: func(e api.Event) {
 			r.mu.Lock()
 			r.events = append(r.events, e)
 			r.mu.Unlock()
 			r.told <- e
 		},
-		Log: slog.New(slog.DiscardHandler), LockTaken: time.Now(),
+		Log: slog.New(slog.DiscardHandler), LockTaken: r.now(), Wall: r.now,
 	})
-	r.end = func() { cancel(); r.set.Close() }
+	r.end = func() { cancel(); set.Close() }
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.set = set
 }
+
+func (r *rig) now() time.Time { return time.Now().Add(time.Duration(r.wrong.Load())) }
 
 func (r *rig) add() {
 	if _, err := r.set.Add(context.Background(), "work", api.AddRequest{AccessKeyID: first, SecretAccessKey: "the first secret of bob"}); err != nil {
@@ -195,7 +117,10 @@ type lease struct {
 
 func (r *rig) lease() lease {
 	r.t.Helper()
-	b, err := r.set.Credentials("work")
+	r.mu.Lock()
+	set := r.set
+	r.mu.Unlock()
+	b, err := set.Credentials("work")
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -220,5 +145,89 @@ func (r *rig) await(event string) api.Event {
 		case <-deadline.C:
 			r.t.Fatalf("%q never came; told: %+v; key: %+v", event, r.events, r.set.List())
 		}
+	}
+}
+
+// key is how a key stands.
+func (r *rig) key(name string) api.Key {
+	r.t.Helper()
+	k, err := r.set.Key(context.Background(), name)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return k
+}
+
+// held expects a key to be held, and tells its choices.
+func (r *rig) held(name, code string) []string {
+	r.t.Helper()
+	k := r.key(name)
+	if k.Hold == nil || k.Hold.Code != code {
+		r.t.Fatalf("%s is not held for %s: %+v, hold %+v", name, code, k, k.Hold)
+	}
+	return k.Hold.Choices
+}
+
+// rotate asks for a rotation and awaits what is told of it.
+func (r *rig) rotate(event string) api.Event {
+	r.t.Helper()
+	if _, err := r.set.Rotate(context.Background(), "work", api.RotateRequest{}); err != nil {
+		r.t.Fatal(err)
+	}
+	return r.await(event)
+}
+
+func (r *rig) rollback() {
+	r.t.Helper()
+	if _, err := r.set.Rollback(context.Background(), "work"); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) resolve(choice string) {
+	r.t.Helper()
+	if _, err := r.set.Resolve(context.Background(), "work", api.ResolveRequest{Choice: choice}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// client signs with each lease of the key work until its last moment, and asks
+// for another then, until it is stopped. It tells how often it signed.
+func (r *rig) client() (stop func() int) {
+	done, ended, signed := make(chan struct{}), make(chan struct{}), 0
+	go func() {
+		defer close(ended)
+		held := r.lease()
+		for {
+			wait := min(7*time.Minute, time.Until(held.Expiration)-10*time.Millisecond)
+			t := time.NewTimer(wait)
+			select {
+			case <-done:
+				t.Stop()
+				return
+			case <-t.C:
+			}
+			if !r.aws.sign(held.AccessKeyId, held.SecretAccessKey) {
+				r.t.Errorf("refused with %s, %s before its Expiration", held.AccessKeyId, time.Until(held.Expiration))
+			}
+			if signed++; time.Until(held.Expiration) <= 10*time.Millisecond {
+				held = r.lease()
+			}
+		}
+	}()
+	end := sync.OnceFunc(func() { close(done) })
+	r.t.Cleanup(end)
+	return func() int { end(); <-ended; return signed }
+}
+
+// ends checks which access keys IAM ends with, and that the one handed out is
+// one that works.
+func (r *rig) ends(want map[string]bool) {
+	r.t.Helper()
+	if got := r.aws.active(); !maps.Equal(got, want) {
+		r.t.Errorf("IAM ends with %v, want %v", got, want)
+	}
+	if l := r.lease(); !want[l.AccessKeyId] || !r.aws.sign(l.AccessKeyId, l.SecretAccessKey) {
+		r.t.Errorf("%s is handed out, which is none of %v", l.AccessKeyId, want)
 	}
 }

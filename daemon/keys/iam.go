@@ -15,18 +15,27 @@ import (
 const isWindows = runtime.GOOS == "windows"
 
 // IAM performs actions over the real API.
-type IAM struct{ Client *awsapi.Client }
+type IAM struct {
+	Client  *awsapi.Client
+	Monitor func() Monitor // as the settings have it at this moment
+}
 
-// Do performs one action. A user of "" is whoever the signing key belongs to.
+// Do performs one action. A user of "" is whoever the signing key belongs to,
+// which only a round that asks STS first can tell.
 func (i IAM) Do(ctx context.Context, user string, a rotation.Action) rotation.Outcome {
-	c, signer := i.Client, awsapi.Credentials{ID: a.Signer.ID, Secret: a.Signer.Secret}
+	if o, ok := unsigned(a.Signer); ok {
+		return o
+	}
+	c, signer := i.Client, credentials(a.Signer)
 	var o rotation.Outcome
 	var meta awsapi.Meta
 	var err error
 	switch a.Do {
-	case rotation.Prove:
-		return i.round(ctx, user, signer)
-	case rotation.List:
+	case rotation.Prove, rotation.Check:
+		return i.round(ctx, user, signer, a.At)
+	case rotation.Look:
+		return i.look(ctx, signer, a)
+	case rotation.List, rotation.Witness:
 		var list []awsapi.Key
 		list, meta, err = c.ListKeys(ctx, signer, user)
 		o.Keys = rows(list)
@@ -34,12 +43,8 @@ func (i IAM) Do(ctx context.Context, user string, a rotation.Action) rotation.Ou
 		var made awsapi.NewKey
 		made, meta, err = c.CreateKey(ctx, signer, user)
 		o.Version = rotation.Version{ID: made.ID, Secret: made.Secret, Created: made.Created}
-	case rotation.LastUsedOf:
-		var used awsapi.LastUsed
-		used, meta, err = c.KeyLastUsed(ctx, signer, a.Target)
-		o.Used, o.Where = used.Date, used.Service+" in "+used.Region
-	case rotation.Deactivate:
-		meta, err = c.SetKeyStatus(ctx, signer, user, a.Target, false)
+	case rotation.Activate, rotation.Deactivate:
+		meta, err = c.SetKeyStatus(ctx, signer, user, a.Target, a.Do == rotation.Activate)
 	case rotation.Delete:
 		meta, err = c.DeleteKey(ctx, signer, user, a.Target)
 	default:
@@ -48,25 +53,50 @@ func (i IAM) Do(ctx context.Context, user string, a rotation.Action) rotation.Ou
 	return finish(o, meta, err)
 }
 
-// round is one STS and one IAM call. A refusal by policy at IAM is a success
-// here: the key authenticated.
-func (i IAM) round(ctx context.Context, user string, signer awsapi.Credentials) rotation.Outcome {
-	who, meta, err := i.Client.WhoAmI(ctx, signer)
-	if err != nil {
-		return finish(rotation.Outcome{}, meta, err)
+// unsigned refuses to ask where there is nobody to sign: an administrator's key
+// that cannot be read just now.
+func unsigned(signer rotation.Version) (rotation.Outcome, bool) {
+	return rotation.Outcome{Result: rotation.NotSent, Text: "the key that rotates this one cannot be read"}, signer.ID == ""
+}
+
+func credentials(v rotation.Version) awsapi.Credentials {
+	return awsapi.Credentials{ID: v.ID, Secret: v.Secret}
+}
+
+// round makes one call to each service in turn, STS and IAM where none is named,
+// and stops at the first that fails. A refusal by policy at IAM is a success
+// here: the key authenticated. Only STS tells the ARN; IAM is asked under the
+// name that STS has told, which a rename may have changed.
+func (i IAM) round(ctx context.Context, user string, signer awsapi.Credentials, at []rotation.Service) rotation.Outcome {
+	if len(at) == 0 {
+		at = []rotation.Service{rotation.STS, rotation.IAM}
 	}
-	if who.UserName == "" { // root or a role: nothing of it is ours to list
-		return rotation.Outcome{Result: rotation.OK, Date: meta.Date, ARN: who.ARN}
+	var o rotation.Outcome
+	for _, service := range at {
+		arn := o.ARN
+		switch service {
+		case rotation.STS:
+			who, meta, err := i.Client.WhoAmI(ctx, signer)
+			if o = finish(rotation.Outcome{ARN: who.ARN, Keys: o.Keys}, meta, err); o.Result != rotation.OK {
+				return o
+			}
+			if who.UserName == "" {
+				return o // root or a role: nothing of it is ours to list
+			}
+			user = who.UserName
+		case rotation.IAM:
+			list, meta, err := i.Client.ListKeys(ctx, signer, user)
+			o = finish(rotation.Outcome{Keys: rows(list)}, meta, err)
+			if o.Result == rotation.Denied {
+				o.Result, o.Explicit = rotation.OK, false
+			}
+			if o.ARN = arn; o.Result != rotation.OK {
+				return o
+			}
+		default:
+			return rotation.Outcome{Result: rotation.Failed, Text: "not a service of a round: " + string(service)}
+		}
 	}
-	if user == "" {
-		user = who.UserName
-	}
-	list, meta, err := i.Client.ListKeys(ctx, signer, user)
-	o := finish(rotation.Outcome{Keys: rows(list), ARN: who.ARN}, meta, err)
-	if o.Result == rotation.Denied {
-		o.Result = rotation.OK
-	}
-	o.ARN = who.ARN
 	return o
 }
 
@@ -89,7 +119,7 @@ func finish(o rotation.Outcome, meta awsapi.Meta, err error) rotation.Outcome {
 	}
 	o = rotation.Outcome{Date: meta.Date, Text: err.Error()}
 	if e, ok := errors.AsType[*awsapi.Error](err); ok {
-		o.Text = e.Text()
+		o.Text, o.Explicit = e.Text(), e.Explicit
 	}
 	switch awsapi.ClassOf(err) {
 	case awsapi.ClassUnauthenticated, awsapi.ClassWrongSecret:

@@ -31,6 +31,10 @@ type Records interface {
 // on a new connection, within its own time limit.
 type AWS interface {
 	Do(ctx context.Context, user string, a rotation.Action) rotation.Outcome
+	// User tells the ARN of a named user, in Outcome.ARN.
+	User(ctx context.Context, signer rotation.Version, name string) rotation.Outcome
+	// Users names the account's users, as far as the signer may list them.
+	Users(ctx context.Context, signer rotation.Version) ([]string, rotation.Outcome)
 }
 
 // stopLimit is how long a stop waits for a created access key to be stored.
@@ -46,6 +50,7 @@ type Key struct {
 	name    string
 	set     *Set
 	current atomic.Pointer[served] // what is handed out; nil while nothing may be
+	signs   atomic.Pointer[signer] // who signs where this key rotates others; nil while nobody may
 	asks    chan ask
 	wake    chan struct{}
 	looked  chan struct{} // closed after the first try to read the record
@@ -58,10 +63,9 @@ type Key struct {
 	r        rotation.Record
 	m        rotation.Memory
 	waiting  rotation.Action
-	previous *served       // the version before current, for what was handed out of it
-	offset   time.Duration // of AWS's clock
-	known    bool
-	measured time.Time // when, with both clocks
+	previous *served // the version before current, for what was handed out of it
+	awsClock rotation.Clock
+	afresh   int // how often the record was read again because it was not certain
 	aws      AWS
 }
 
@@ -152,10 +156,6 @@ func (k *Key) run(ctx context.Context) {
 		settings := k.set.settings(k.name, k.r)
 		k.refresh(settings.TTL)
 		a := rotation.Decide(k.r, k.m, settings, n)
-		if k.set.store.Unsettled(k.name) && a.Do != rotation.Wait && a.Do != rotation.Save && a.Do != rotation.Note {
-			// An unknown write stands: nothing happens before a later one is known.
-			a = rotation.Action{Do: rotation.Save, Record: k.r}
-		}
 		if a.Do == rotation.Wait {
 			k.mu.Lock()
 			k.waiting = a
@@ -259,7 +259,7 @@ func (k *Key) adopt(rec store.Record, r rotation.Record) error {
 	k.r, k.m = r, rotation.Memory{Doubt: !rec.Certain, AwakeMark: time.Since(k.set.began)}
 	k.loaded, k.loadErr = true, nil
 	if rec.Foreign {
-		k.m.Barrier = &rotation.Hold{Code: rotation.OtherMachine, Phase: r.At(), Since: time.Now().UTC()}
+		k.m.Barrier = &rotation.Hold{Code: rotation.OtherMachine, Phase: r.At(), Since: k.set.Wall().UTC()}
 	}
 	return k.serve(r)
 }
@@ -271,8 +271,20 @@ func (u unreachable) Do(context.Context, string, rotation.Action) rotation.Outco
 	return rotation.Outcome{Result: rotation.NotSent, Text: u.err.Error()}
 }
 
+func (u unreachable) User(context.Context, rotation.Version, string) rotation.Outcome {
+	return rotation.Outcome{Result: rotation.NotSent, Text: u.err.Error()}
+}
+
+func (u unreachable) Users(context.Context, rotation.Version) ([]string, rotation.Outcome) {
+	return nil, rotation.Outcome{Result: rotation.NotSent, Text: u.err.Error()}
+}
+
 // serve puts the record's current version into force. With k.mu held.
 func (k *Key) serve(r rotation.Record) error {
+	if r.Current.ID == "" {
+		return nil // its first version is still being made
+	}
+	k.signs.Store(&signer{r.Current, r.User, r.Endpoint})
 	ttl := k.set.settings(k.name, r).TTL
 	now := k.current.Load()
 	next, err := newServed(r, ttl)
@@ -306,19 +318,21 @@ func (k *Key) refresh(ttl time.Duration) {
 
 // clock is the time with all that only this process knows.
 func (k *Key) clock() rotation.Now {
-	now := time.Now()
+	now := k.set.instant()
 	n := rotation.Now{
-		Local: now.Round(0), Awake: now.Sub(k.set.began), LockTaken: k.set.LockTaken.Round(0), Noted: k.set.noted.ids(),
+		Local: now.Wall, Awake: now.Awake, LockTaken: k.set.LockTaken.Round(0), Noted: k.set.noted.ids(),
+		Unsettled: k.set.store.Unsettled(k.name),
 	}
-	// Since the measure both clocks must have run alike. After a step of the wall
-	// clock, or a sleep, the offset is unknown again.
-	if since := now.Sub(k.measured); k.known && (n.Local.Sub(k.measured.Round(0))-since).Abs() < 2*time.Second {
-		n.Known, n.Offset, n.Measured = true, k.offset, k.measured.Sub(k.set.began)
-	}
+	n.Offset, n.Known, n.Measured = k.awsClock.At(now)
 	if k.previous != nil && k.r.Previous != nil && k.previous.id == k.r.Previous.ID {
 		n.HandedOut = k.previous.until()
 	}
 	return n
+}
+
+// instant is now, on both clocks.
+func (s *Set) instant() rotation.Instant {
+	return rotation.Instant{Wall: s.Wall().Round(0), Awake: time.Since(s.began)}
 }
 
 func (k *Key) log(level slog.Level, text string, args ...any) {

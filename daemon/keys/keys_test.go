@@ -59,7 +59,7 @@ func TestALockedStoreStopsRotationNotServing(t *testing.T) {
 		r := newRig(t)
 		defer func() { r.end() }()
 		r.add()
-		if _, err := r.set.Rotate(context.Background(), "work"); err != nil {
+		if _, err := r.set.Rotate(context.Background(), "work", api.RotateRequest{}); err != nil {
 			t.Fatal(err)
 		}
 		r.await("created")
@@ -96,7 +96,7 @@ func TestAStopDuringCreate(t *testing.T) {
 				r := newRig(t)
 				r.add()
 				r.aws.block = make(chan struct{})
-				if _, err := r.set.Rotate(context.Background(), "work"); err != nil {
+				if _, err := r.set.Rotate(context.Background(), "work", api.RotateRequest{}); err != nil {
 					t.Fatal(err)
 				}
 				r.await("began")
@@ -140,7 +140,7 @@ func TestAnUnknownWriteIsSettledFirst(t *testing.T) {
 					return storetest.OK
 				})))
 				for { // the request itself may meet the fault
-					if _, err := r.set.Rotate(context.Background(), "work"); err == nil {
+					if _, err := r.set.Rotate(context.Background(), "work", api.RotateRequest{}); err == nil {
 						break
 					}
 					time.Sleep(time.Minute)
@@ -258,11 +258,11 @@ func TestRenameAndRemove(t *testing.T) {
 		if b, err := r.set.Credentials("home"); err != nil || !strings.Contains(string(b), first) {
 			t.Errorf("the new name: %v", err)
 		}
-		if _, err := r.set.Rotate(ctx, "home"); err != nil {
+		if _, err := r.set.Rotate(ctx, "home", api.RotateRequest{}); err != nil {
 			t.Fatal(err)
 		}
 		r.await("switched")
-		if _, err := r.set.Rotate(ctx, "home"); !errors.As(err, &e) || e.Exit != helper.ExitHeld {
+		if _, err := r.set.Rotate(ctx, "home", api.RotateRequest{}); !errors.As(err, &e) || e.Exit != helper.ExitHeld {
 			t.Errorf("a rotation under way and another asked for: %v", err)
 		}
 		if _, err := r.set.Remove(ctx, "home", api.RemoveRequest{}); !errors.As(err, &e) || e.Exit != helper.ExitHeld {

@@ -2,12 +2,15 @@ package keys
 
 import (
 	"bufio"
+	"cmp"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/awskeyd/awskeyd/store/failpoint"
 )
 
 // noted remembers the ids (never the secrets) of access keys that
@@ -63,11 +66,13 @@ func (n *noted) add(id string) error {
 		return err
 	}
 	defer f.Close()
+	failpoint.At("note.created")
 	// A line of its own, also after one that a crash has cut short.
 	if _, err := f.WriteString("\n" + id + "\n"); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
+	failpoint.At("note.written")
+	if err := cmp.Or(f.Sync(), failpoint.Err("note.synced")); err != nil {
 		return err
 	}
 	return syncFolder(filepath.Dir(n.path))

@@ -5,10 +5,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
 	"github.com/awskeyd/awskeyd/daemon/rotation"
 	"github.com/awskeyd/awskeyd/store"
+	"github.com/awskeyd/awskeyd/store/failpoint"
 )
 
 // perform does one action and folds its outcome into the memory.
@@ -32,32 +32,31 @@ func (k *Key) perform(ctx context.Context, a rotation.Action, s rotation.Setting
 			// A stop must not cut off the one answer that tells the secret.
 			call = context.WithoutCancel(ctx)
 		}
-		before := time.Now()
-		o = k.aws.Do(call, k.r.User.Name(), a)
+		before := k.set.instant()
+		failpoint.Each("aws.asking", string(a.Do))
+		o = k.call(call, a)
+		failpoint.Each("aws.answered", string(a.Do))
 		if ctx.Err() != nil && a.Do != rotation.Create {
 			return // cut off by the stop: says nothing
 		}
-		k.measure(o, before)
+		k.mu.Lock()
+		k.awsClock.Measure(o.Date, before, k.set.instant())
+		k.mu.Unlock()
 		k.log(slog.LevelDebug, "asked AWS", "action", string(a.Do), "signed_by", a.Signer.ID, "about", a.Target, "result", string(o.Result), "said", o.Text)
 	}
 	k.observe(a, o, s)
 }
 
-// measure learns the offset of AWS's clock. The Date header is cut to whole
-// seconds: the middle of that second is the best guess, less half the way.
-func (k *Key) measure(o rotation.Outcome, sent time.Time) {
-	if o.Date.IsZero() {
-		return
+// call asks AWS, if there is anybody to sign.
+func (k *Key) call(ctx context.Context, a rotation.Action) rotation.Outcome {
+	if a.Signer.ID == "" {
+		by, err := k.set.signerFor(k.name, k.r)
+		if err != nil {
+			return rotation.Outcome{Result: rotation.NotSent, Text: err.Error()}
+		}
+		a.Signer = by // it was read a moment after the decision
 	}
-	now := time.Now()
-	took := now.Sub(sent)
-	if (now.Round(0).Sub(sent.Round(0)) - took).Abs() > time.Second {
-		return // the machine slept in the middle, or its clock was set: no measure
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.offset = o.Date.Add(500 * time.Millisecond).Sub(sent.Round(0).Add(took / 2)).Round(time.Millisecond)
-	k.known, k.measured = true, now
+	return k.aws.Do(ctx, k.r.User.Name(), a)
 }
 
 func (k *Key) observe(a rotation.Action, o rotation.Outcome, s rotation.Settings) {
@@ -82,14 +81,23 @@ func (k *Key) save(ctx context.Context, a rotation.Action) (rotation.Outcome, er
 		return rotation.Outcome{Result: rotation.Failed, Text: err.Error()}, err
 	}
 	defer clear(payload)
+	failpoint.Each("key.saving", string(a.Record.Phase))
 	// A stop waits for a write under way: its outcome would be unknown.
 	if err := k.set.store.Save(context.WithoutCancel(ctx), k.name, payload); err != nil {
-		if errors.Is(err, store.ErrChanged) {
+		switch {
+		case !errors.Is(err, store.ErrChanged):
+		case (k.m.Doubt || k.m.Loose) && k.afresh < 3 && k.load(ctx) == nil:
+			// What the process before never had confirmed has landed only now. It
+			// was not certain that its last word was read: read it again.
+			k.afresh++
+		default:
 			k.bar(rotation.StoreChanged, err.Error())
 		}
 		return rotation.Outcome{Result: rotation.Failed, Text: err.Error()}, err
 	}
+	failpoint.Each("key.saved", string(a.Record.Phase))
 	k.became(a)
+	failpoint.Each("key.told", string(a.Record.Phase))
 	return rotation.Outcome{Result: rotation.OK}, nil
 }
 
@@ -115,7 +123,7 @@ func (k *Key) bar(code rotation.Code, about string) {
 	if k.m.Barrier != nil {
 		return
 	}
-	h := &rotation.Hold{Code: code, Phase: k.r.At(), Since: time.Now().UTC(), About: about}
+	h := &rotation.Hold{Code: code, Phase: k.r.At(), Since: k.set.Wall().UTC(), About: about}
 	k.mu.Lock()
 	k.m.Barrier = h
 	k.mu.Unlock()
@@ -124,6 +132,7 @@ func (k *Key) bar(code rotation.Code, about string) {
 
 // reload reads the record from the store and holds it against the one in hand.
 func (k *Key) reload(ctx context.Context) rotation.Outcome {
+	failpoint.At("key.reloading")
 	rec, err := k.set.store.Load(ctx, k.name)
 	switch {
 	case errors.Is(err, store.ErrEmptied), errors.Is(err, store.ErrAbsent):
@@ -142,6 +151,7 @@ func (k *Key) reload(ctx context.Context) rotation.Outcome {
 		k.bar(rotation.StoreChanged, "it was written by somebody else")
 		return rotation.Outcome{Result: rotation.Failed, Text: "the record in the store has changed"}
 	}
+	failpoint.At("key.reloaded")
 	return rotation.Outcome{Result: rotation.OK}
 }
 
@@ -149,7 +159,13 @@ func (k *Key) reload(ctx context.Context) rotation.Outcome {
 // is about to be forgotten.
 func (k *Key) undo(ctx context.Context) {
 	id := k.m.Created.ID
-	o := k.aws.Do(ctx, k.r.User.Name(), rotation.Action{Do: rotation.Delete, Signer: k.r.Current, Target: id})
+	by := k.r.Current
+	if admin := k.set.settings(k.name, k.r).Admin; admin != nil {
+		by = *admin
+	}
+	failpoint.At("key.undoing")
+	o := k.call(ctx, rotation.Action{Do: rotation.Delete, Signer: by, Target: id})
+	failpoint.At("key.undone")
 	if o.Result == rotation.OK {
 		k.mu.Lock()
 		k.m.Created = nil

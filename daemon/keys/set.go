@@ -35,9 +35,11 @@ type Options struct {
 	Profiles  func(keys []string) []api.Profile
 	AWS       func(key string) (AWS, error)
 	Endpoint  func(key string) string // the endpoint in force
+	With      func(key string) string // the key whose user rotates this one; "" for its own
 	History   func(api.Event)
 	Log       *slog.Logger
-	LockTaken time.Time // when this process became the only daemon
+	LockTaken time.Time        // when this process became the only daemon
+	Wall      func() time.Time // the wall clock, which somebody may set; time.Now
 }
 
 // Set is all keys of the daemon. Methods are safe for concurrent use.
@@ -179,11 +181,17 @@ func (s *Set) settings(name string, r rotation.Record) rotation.Settings {
 	settings := s.Options.Settings(name)
 	settings.Endpoint = s.Options.Endpoint(name)
 	settings.Loopback = Loopback(r.Endpoint)
+	if s.administrator(name, r) != "" {
+		settings.Admin = &rotation.Version{} // nobody, unless there is one
+		if v, err := s.signerFor(name, r); err == nil {
+			settings.Admin = &v
+		}
+	}
 	return settings
 }
 
 func (s *Set) tell(key string, e rotation.Event) {
-	s.Options.History(api.Event{Time: time.Now().UTC(), Key: key, Event: e.Name, AccessKeyID: e.ID, Text: e.Text})
+	s.Options.History(api.Event{Time: s.Wall().UTC(), Key: key, Event: e.Name, AccessKeyID: e.ID, Text: e.Text})
 }
 
 // firstLook bounds how long an answer waits, twice, for a daemon that has just
@@ -195,7 +203,7 @@ const firstLook = 1500 * time.Millisecond
 func (s *Set) Credentials(profile string) ([]byte, error) {
 	if k := (*s.profiles.Load())[fold(profile)]; k != nil {
 		if v := k.current.Load(); v != nil {
-			return v.answer(time.Now()), nil
+			return v.answer(s.Wall()), nil
 		}
 	}
 	await(s.looked)
@@ -206,6 +214,9 @@ func (s *Set) Credentials(profile string) ([]byte, error) {
 	await(k.looked)
 	v := k.current.Load()
 	if v == nil {
+		if k.unborn() {
+			return nil, api.NewError(helper.ExitHeld, "no-access-key-yet", "the key "+k.name+" has no access key yet: its first one is still being made", "awskey status "+k.name+" shows how far it is")
+		}
 		k.mu.Lock()
 		err := k.loadErr
 		k.mu.Unlock()
@@ -214,7 +225,7 @@ func (s *Set) Credentials(profile string) ([]byte, error) {
 		}
 		return nil, StoreError("read the key "+k.name, err)
 	}
-	return v.answer(time.Now()), nil
+	return v.answer(s.Wall()), nil
 }
 
 // await waits for a first look, at most firstLook.

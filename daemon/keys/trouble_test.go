@@ -65,7 +65,7 @@ func TestAPauseDuringCreateLosesNoSecret(t *testing.T) {
 		defer func() { r.end() }()
 		r.add()
 		r.aws.block = make(chan struct{})
-		if _, err := r.set.Rotate(context.Background(), "work"); err != nil {
+		if _, err := r.set.Rotate(context.Background(), "work", api.RotateRequest{}); err != nil {
 			t.Fatal(err)
 		}
 		r.await("began")
@@ -91,7 +91,7 @@ func TestARenameDoesNotCountAsBeingAwake(t *testing.T) {
 		r.monitor.Store(int64(time.Hour))
 		defer func() { r.end() }()
 		r.add()
-		if _, err := r.set.Rotate(context.Background(), "work"); err != nil {
+		if _, err := r.set.Rotate(context.Background(), "work", api.RotateRequest{}); err != nil {
 			t.Fatal(err)
 		}
 		e := r.await("deactivated")
@@ -111,13 +111,13 @@ func TestADoubtfulClockIsAskedAgain(t *testing.T) {
 		r.add()
 		bad := true
 		r.aws.fail = func(a rotation.Action) *rotation.Outcome {
-			if !bad || a.Do != rotation.LastUsedOf {
+			if !bad || a.Do != rotation.Look {
 				return nil
 			}
 			bad = false
 			return &rotation.Outcome{Result: rotation.OK, Date: time.Now().Add(-6 * time.Minute)}
 		}
-		if _, err := r.set.Rotate(context.Background(), "work"); err != nil {
+		if _, err := r.set.Rotate(context.Background(), "work", api.RotateRequest{}); err != nil {
 			t.Fatal(err)
 		}
 		r.await("switched")
@@ -141,7 +141,7 @@ func TestBadAWSSettingsDoNotStopServing(t *testing.T) {
 		if _, err := set.Credentials("work"); err != nil {
 			t.Errorf("serving needs no AWS: %v", err)
 		}
-		if _, err := set.Rotate(context.Background(), "work"); err != nil {
+		if _, err := set.Rotate(context.Background(), "work", api.RotateRequest{}); err != nil {
 			t.Error(err)
 		}
 		synctest.Wait()

@@ -26,24 +26,28 @@ func (k *Key) View() api.Key {
 	r, n, s := k.r, k.clock(), k.set.settings(k.name, k.r)
 	v.UserARN, v.AccessKeyID, v.Phase, v.Paused = r.User.ARN, r.Current.ID, string(r.Phase), r.Paused
 	v.CreatedAt, v.DueAt = moment(r.Current.Created), moment(rotation.Due(r, s))
+	if c := k.current.Load(); c != nil && c.id == r.Current.ID {
+		v.ServedUntil = moment(c.until())
+	}
 	if r.Next != nil {
 		v.Next = &api.Next{AccessKeyID: r.Next.ID}
 	}
+	v.Back, v.Leaked = r.Back != nil, r.Leaked
 	v.Previous = previous(r, n)
 	hold := r.Hold
 	if k.m.Barrier != nil {
 		hold, v.Phase = k.m.Barrier, string(rotation.Held)
 	}
 	if hold != nil {
-		v.Hold = &api.Hold{Code: string(hold.Code), Text: hold.Text(), Choices: hold.Choices(), Phase: string(hold.Phase), Since: moment(hold.Since)}
+		v.Hold = &api.Hold{Code: string(hold.Code), Text: hold.Text(), Choices: r.Choices(*hold), Phase: string(hold.Phase), Since: moment(hold.Since)}
 	}
 	return v
 }
 
 // previous is whoever is on the way out, an orphan included: a person must find
-// every id that IAM lists. A next version that never proved is not shown.
+// every id that IAM lists. A next version that is given up is shown as next.
 func previous(r rotation.Record, n rotation.Now) *api.Previous {
-	if r.Victim == nil || r.Victim.Why == rotation.NeverProved {
+	if r.Victim == nil || r.Next != nil {
 		return nil
 	}
 	p := &api.Previous{AccessKeyID: r.Victim.ID, Status: "Active"}
@@ -51,6 +55,9 @@ func previous(r rotation.Record, n rotation.Now) *api.Previous {
 	case rotation.Draining:
 		p.ServedUntil = moment(r.ServedUntil(n.HandedOut, n.LockTaken))
 		p.DeactivateAt = moment(r.DeactivateAt)
+		if r.Hold != nil && r.Hold.Code == rotation.CurrentDead {
+			p.Status = "Inactive"
+		}
 	case rotation.Monitoring, rotation.Deleting:
 		if r.Hold == nil || r.Hold.Code != rotation.Reactivated {
 			p.Status = "Inactive"
@@ -124,14 +131,21 @@ func (k *Key) Warnings() []api.Warning {
 	warn := func(code, severity, text, remedy string) {
 		list = append(list, api.Warning{Code: code, Severity: severity, Text: k.name + ": " + text, Remedy: remedy})
 	}
+	if k.m.DeadText != "" {
+		warn("current-refused", "error", "AWS refuses the access key "+rotation.Short(k.r.Current.ID)+" that is handed out: "+k.m.DeadText,
+			"see in the console whether "+k.r.Current.ID+" is active; awskey rollback "+k.name+" where there is an earlier one")
+	}
 	if k.m.RetryText != "" {
 		warn("retrying", "warning", k.m.RetryText, "awskeyd tries again by itself")
 	}
+	if e := k.m.Evidence; e != nil && len(e.Blind) > 0 {
+		warn("no-evidence", "info", "AWS does not tell everything about access key "+rotation.Short(k.r.Victim.ID)+": "+strings.Join(e.Blind, "; "), "allow it (awskey policy "+k.name+")")
+	}
 	switch k.waiting.Why {
 	case rotation.ForClock:
-		warn("clock", "error", "this machine's clock and AWS's differ by "+k.offset.Abs().Round(time.Second).String()+"; the rotation waits", "set the clock right")
+		warn("clock", "error", "this machine's clock and AWS's differ by "+k.clock().Offset.Abs().Round(time.Second).String()+"; the rotation waits", "set the clock right")
 	case rotation.ForEvidence:
-		if e := k.m.Evidence; e != nil {
+		if e := k.m.Evidence; e != nil && len(e.Blind) == 0 {
 			warn("no-evidence", "info", "AWS does not tell when the old access key was last used; it stays active longer", "allow iam:GetAccessKeyLastUsed (awskey policy "+k.name+")")
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/awskeyd/awskeyd/store/secret"
@@ -32,7 +33,7 @@ type wire struct {
 	TTL   int64        `json:"ttl"`
 	Phase Phase        `json:"ph"`
 	Since int64        `json:"at,omitempty"`
-	Cur   wireVersion  `json:"cur"`
+	Cur   *wireVersion `json:"cur,omitempty"`
 	Next  *wireVersion `json:"nxt,omitempty"`
 	Prev  *wireVersion `json:"prv,omitempty"`
 	Int   *wireIntent  `json:"int,omitempty"`
@@ -43,12 +44,16 @@ type wire struct {
 	Asked bool         `json:"ask,omitempty"`
 	Pause bool         `json:"pau,omitempty"`
 	Sw    int64        `json:"sw,omitempty"`
+	Stop  int64        `json:"st,omitempty"`
 	DeaAt int64        `json:"da,omitempty"`
 	PatAt int64        `json:"pa,omitempty"`
 	Dead  int64        `json:"dd,omitempty"`
 	DelAt int64        `json:"de,omitempty"`
 	Awake int64        `json:"aw,omitempty"`
 	Exc   int64        `json:"ex,omitempty"`
+	Leak  bool         `json:"lk,omitempty"`
+	With  string       `json:"with,omitempty"`
+	Back  *wireBack    `json:"bk,omitempty"`
 	Hold  *wireHold    `json:"hld,omitempty"`
 	Ended []string     `json:"old,omitempty"`
 }
@@ -72,6 +77,12 @@ type wireVictim struct {
 	Decided bool   `json:"d,omitempty"`
 }
 
+type wireBack struct {
+	Since   int64 `json:"a"`
+	Sent    bool  `json:"s,omitempty"`
+	Forward bool  `json:"f,omitempty"`
+}
+
 type wireHold struct {
 	Code  Code   `json:"c"`
 	Phase Phase  `json:"p"`
@@ -88,10 +99,16 @@ func Encode(r Record) ([]byte, error) {
 	}
 	w := wire{
 		V: RecordVersion, ARN: r.User.ARN, End: r.Endpoint, TTL: r.MaxTTL.Milliseconds(), Phase: r.Phase, Since: unix(r.Since),
-		Cur: *versionOut(&r.Current), Next: versionOut(r.Next), Prev: versionOut(r.Previous),
+		Leak: r.Leaked, With: r.With, Next: versionOut(r.Next), Prev: versionOut(r.Previous),
 		Count: unix(r.CountFrom), NotB: unix(r.NotBefore), Gave: r.GaveUp, Asked: r.Asked, Pause: r.Paused,
-		DeaAt: unix(r.DeactivateAt), PatAt: unix(r.PatientAt), Dead: unix(r.DeactivatedAt), DelAt: unix(r.DeleteAt),
+		Stop: unix(r.Stopped), DeaAt: unix(r.DeactivateAt), PatAt: unix(r.PatientAt), Dead: unix(r.DeactivatedAt), DelAt: unix(r.DeleteAt),
 		Awake: int64(r.Awake / time.Second), Exc: unix(r.Excused), Ended: r.Ended,
+	}
+	if !r.unborn() {
+		w.Cur = versionOut(&r.Current)
+	}
+	if r.Back != nil {
+		w.Back = &wireBack{unix(r.Back.Since), r.Back.Sent, r.Back.Forward}
 	}
 	if !r.Switched.IsZero() {
 		w.Sw = r.Switched.UnixMilli()
@@ -130,10 +147,16 @@ func Decode(payload []byte) (Record, error) {
 	}
 	r := Record{
 		User: User{ARN: w.ARN}, Endpoint: w.End, MaxTTL: time.Duration(w.TTL) * time.Millisecond, Phase: w.Phase, Since: at(w.Since),
-		Current: *versionIn(&w.Cur), Next: versionIn(w.Next), Previous: versionIn(w.Prev),
+		Leaked: w.Leak, With: w.With, Next: versionIn(w.Next), Previous: versionIn(w.Prev),
 		CountFrom: at(w.Count), NotBefore: at(w.NotB), GaveUp: w.Gave, Asked: w.Asked, Paused: w.Pause,
-		DeactivateAt: at(w.DeaAt), PatientAt: at(w.PatAt), DeactivatedAt: at(w.Dead), DeleteAt: at(w.DelAt),
+		Stopped: at(w.Stop), DeactivateAt: at(w.DeaAt), PatientAt: at(w.PatAt), DeactivatedAt: at(w.Dead), DeleteAt: at(w.DelAt),
 		Awake: time.Duration(w.Awake) * time.Second, Excused: at(w.Exc), Ended: w.Ended,
+	}
+	if w.Cur != nil {
+		r.Current = *versionIn(w.Cur)
+	}
+	if w.Back != nil {
+		r.Back = &Back{at(w.Back.Since), w.Back.Sent, w.Back.Forward}
 	}
 	if w.Sw != 0 {
 		r.Switched = time.UnixMilli(w.Sw).UTC()
@@ -165,7 +188,7 @@ func CheckID(id string) error {
 var needs = map[Phase]func(Record) bool{
 	Steady:     func(r Record) bool { return r.Next == nil && r.Previous == nil && r.Victim == nil },
 	Creating:   func(r Record) bool { return r.Intent != nil && r.Next == nil && r.Previous == nil },
-	Proving:    func(r Record) bool { return r.Next != nil && r.Previous == nil },
+	Proving:    func(r Record) bool { return r.Next != nil && r.Previous == nil && (r.Back == nil || r.Victim == nil) },
 	Draining:   func(r Record) bool { return r.Previous != nil && r.Victim != nil && r.Victim.ID == r.Previous.ID },
 	Monitoring: func(r Record) bool { return r.Victim != nil && r.Next == nil },
 	Deleting:   func(r Record) bool { return r.Victim != nil },
@@ -174,10 +197,24 @@ var needs = map[Phase]func(Record) bool{
 // check holds a decoded record against what the machine can have made, so that
 // no later code meets a phase without its parts.
 func (r Record) check() error {
-	for _, v := range []*Version{&r.Current, r.Next, r.Previous} {
-		if v != nil && (CheckID(v.ID) != nil || v.Secret.IsZero()) {
-			return errors.New("the record lacks an access key or its secret")
+	versions := []*Version{&r.Current, r.Next, r.Previous}
+	if r.unborn() {
+		if r.With == "" || r.Previous != nil || r.Back != nil {
+			return errors.New("the record has no current access key")
 		}
+		versions = versions[1:]
+	}
+	seen := []string{}
+	for _, v := range versions {
+		switch {
+		case v == nil:
+			continue
+		case CheckID(v.ID) != nil || v.Secret.IsZero():
+			return errors.New("the record lacks an access key or its secret")
+		case slices.Contains(seen, v.ID):
+			return errors.New("the record names the same access key twice")
+		}
+		seen = append(seen, v.ID)
 	}
 	phase := r.Phase
 	if phase == Held {
@@ -185,6 +222,15 @@ func (r Record) check() error {
 			return errors.New("the record is held without a reason")
 		}
 		phase = r.Hold.Phase
+		if from := holds[r.Hold.Code].phases; from != nil && !slices.Contains(from, phase) {
+			return fmt.Errorf("the record is held for %s in the phase %s", r.Hold.Code, phase)
+		}
+		if r.Hold.Code == OrphanUsed && r.Victim == nil {
+			return errors.New("the record is held for an orphan that it does not name")
+		}
+	}
+	if r.Back != nil && phase != Proving {
+		return fmt.Errorf("the record goes back in the phase %s", phase)
 	}
 	whole, known := needs[phase]
 	if !known {

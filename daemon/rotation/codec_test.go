@@ -23,9 +23,9 @@ func worst() rotation.Record {
 		Endpoint: "http://127.0.0.1:65535", MaxTTL: 12 * time.Hour, Phase: rotation.Held, Since: t0, Current: v("C"), Previous: &prev,
 		Intent:    &rotation.Intent{At: t0, Seen: []string{id("C"), id("X")}},
 		Victim:    &rotation.Victim{ID: id("P"), Why: rotation.NeverProved, Since: t0, Decided: true},
-		CountFrom: t0, NotBefore: t0, GaveUp: 3, Asked: true, Paused: true,
-		Switched: t0, DeactivateAt: t0, PatientAt: t0, DeactivatedAt: t0, DeleteAt: t0, Awake: 100 * time.Hour, Excused: t0,
-		Hold:  &rotation.Hold{Code: rotation.EndpointChanged, Phase: rotation.Monitoring, Since: t0, ID: id("P"), About: strings.Repeat("a", 163)},
+		CountFrom: t0, NotBefore: t0, GaveUp: 3, Asked: true, Paused: true, Leaked: true,
+		Switched: t0, Stopped: t0, DeactivateAt: t0, PatientAt: t0, DeactivatedAt: t0, DeleteAt: t0, Awake: 100 * time.Hour, Excused: t0,
+		Hold:  &rotation.Hold{Code: rotation.EndpointChanged, Phase: rotation.Monitoring, Since: t0, ID: id("P"), About: strings.Repeat("a", 147)},
 		Ended: []string{id("1"), id("2"), id("3"), id("4")},
 	}
 }
@@ -76,7 +76,11 @@ func TestRecordsThatAreRefused(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, r := range []rotation.Record{worst(), draining(), creating()} {
+	unborn := rotation.NewUnborn(rotation.User{ARN: arn}, "boss", "", time.Hour, t0)
+	back := draining()
+	back.Phase, back.Next, back.Previous, back.Victim = rotation.Proving, back.Previous, nil, nil
+	back.Back = &rotation.Back{Since: t0, Sent: true, Forward: true}
+	for _, r := range []rotation.Record{worst(), draining(), creating(), unborn, back} {
 		b, err := rotation.Encode(r)
 		if err != nil {
 			f.Fatal(err)
@@ -101,6 +105,30 @@ func FuzzDecode(f *testing.F) {
 		if err != nil || !bytes.Equal(once, twice) {
 			t.Fatalf("encoding is not stable:\n%s\n%s", once, twice)
 		}
-		rotation.Decide(r, rotation.Memory{}, settings, at(time.Hour)) // whatever it is, it does not crash
+		// Whatever it is, it does not crash, and what becomes of it can be written.
+		n := at(time.Hour)
+		made := []rotation.Record{r}
+		add := func(next rotation.Record, err error) {
+			if err == nil {
+				made = append(made, next)
+			}
+		}
+		if a := rotation.Decide(r, rotation.Memory{}, settings, n); a.Do == rotation.Save {
+			add(a.Record, nil)
+		}
+		for _, leaked := range []bool{false, true} {
+			add(rotation.Rotate(r, settings, leaked))
+		}
+		add(rotation.Rollback(r, settings, n))
+		if r.Phase == rotation.Held {
+			for _, word := range r.Choices(*r.Hold) {
+				add(rotation.Resolve(r, word, settings, n))
+			}
+		}
+		for _, next := range made {
+			if _, err := rotation.Encode(next); err != nil {
+				t.Fatalf("%s becomes what cannot be written: %v\n%+v", once, err, next)
+			}
+		}
 	})
 }

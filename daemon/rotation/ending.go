@@ -5,10 +5,12 @@ import "time"
 // clock keeps gates shut while this machine's clock and AWS's are not known to
 // agree. The first answer of a process tells, and one every ten minutes while
 // they do not: the clock may have been set right, or the measure been wrong.
-func clock(r Record, n Now) (Action, bool) {
+func clock(r Record, s Settings, n Now) (Action, bool) {
 	switch {
+	case (!n.Known || n.doubtful() && n.Awake-n.Measured >= 10*time.Minute) && r.unborn():
+		return Action{Do: List, Signer: s.by(r.Current)}, true
 	case !n.Known || n.doubtful() && n.Awake-n.Measured >= 10*time.Minute:
-		return Action{Do: Prove, Signer: r.Current}, true
+		return prove(r.Current), true
 	case n.doubtful():
 		return Action{Do: Wait, Until: n.Local.Add(10 * time.Minute), Why: ForClock}, true
 	default:
@@ -16,22 +18,22 @@ func clock(r Record, n Now) (Action, bool) {
 	}
 }
 
-// evidence asks when the victim was last used, not before gate. Where AWS
+// evidence looks for uses of the victim since a time, not before gate. Where AWS
 // cannot tell (or tells of no use at all, unless never is an answer), the
 // patient time is waited out and AWS asked once more.
-func evidence(r Record, m Memory, n Now, gate, patient time.Time, never bool) (Action, bool) {
-	ask := Action{Do: LastUsedOf, Signer: r.Current, Target: r.Victim.ID}
+func evidence(r Record, m Memory, s Settings, n Now, gate, patient, since time.Time, never bool) (Action, bool) {
+	look := Action{Do: Look, Signer: s.by(r.Current), Target: r.Victim.ID, Since: since}
 	if m.Evidence == nil || m.EvidenceAt.Before(gate) {
-		return ask, true
+		return look, true
 	}
-	if m.Evidence.Result == OK && (never || !m.Evidence.Used.IsZero()) {
+	if !m.Evidence.Used.IsZero() || m.Evidence.Result == OK && never {
 		return Action{}, false
 	}
 	if n.Local.Before(patient) {
 		return Action{Do: Wait, Until: patient, Why: ForEvidence}, true
 	}
 	if m.EvidenceAt.Before(patient) {
-		return ask, true
+		return look, true
 	}
 	return Action{}, false
 }
@@ -41,11 +43,17 @@ func evidence(r Record, m Memory, n Now, gate, patient time.Time, never bool) (A
 // later use. A use that our own clients cannot have made means that somebody
 // holds a copy, and deactivating would break them: that is a person's decision.
 func decideDraining(r Record, m Memory, s Settings, n Now, w waits) Action {
+	if r.Leaked && !r.Victim.Decided {
+		return decided(r) // a thief has it: no lease, grace or clock counts
+	}
+	if r.Leaked {
+		return deactivate(r, m, s, n)
+	}
 	served := r.ServedUntil(n.HandedOut, n.LockTaken)
 	if ahead(r, s, n) {
 		return hold(r, n, ClockDoubt, r.Victim.ID, served.UTC().Format(time.RFC3339))
 	}
-	if a, wait := clock(r, n); wait {
+	if a, wait := clock(r, s, n); wait {
 		return a
 	}
 	// Also when the decision is written down already: an earlier process may
@@ -63,13 +71,16 @@ func decideDraining(r Record, m Memory, s Settings, n Now, w waits) Action {
 	if n.Local.Before(gate) {
 		return Action{Do: Wait, Until: gate, Why: why}
 	}
-	if a, wait := evidence(r, m, n, gate, n.local(r.PatientAt), false); wait {
-		return a
-	}
 	// Of our own clients none can have used it later. Not served: every start of
 	// the daemon moves that on, and would excuse a stranger.
-	last := r.ServedUntil(n.HandedOut, time.Time{}).Add(n.Offset + grain)
-	if m.Evidence.Used.After(last) && m.Evidence.Used.After(r.Excused) {
+	last := r.Stopped.Add(r.MaxTTL)
+	if lease := n.HandedOut.Add(n.Offset); lease.After(last) {
+		last = lease
+	}
+	if a, wait := evidence(r, m, s, n, gate, n.local(r.PatientAt), last, false); wait {
+		return a
+	}
+	if m.Evidence.Used.After(last.Add(grain)) && m.Evidence.Used.After(r.Excused) {
 		return hold(r, n, UsedElsewhere, r.Victim.ID, m.Evidence.Where)
 	}
 	return decided(r)
@@ -93,7 +104,11 @@ func decided(r Record) Action {
 func deactivate(r Record, m Memory, s Settings, n Now) Action {
 	switch {
 	case m.Answer != nil && m.Answer.Result == OK:
-		return Action{Do: Save, Record: deactivated(r, s, n), Events: []Event{{"deactivated", r.Victim.ID, Short(r.Victim.ID) + " is inactive; it could still be made active again"}}}
+		text := Short(r.Victim.ID) + " is inactive; it could still be made active again"
+		if r.Leaked {
+			text = Short(r.Victim.ID) + " is inactive"
+		}
+		return Action{Do: Save, Record: deactivated(r, s, n), Events: []Event{{"deactivated", r.Victim.ID, text}}}
 	case m.Answer != nil && m.Answer.Result == Missing:
 		next := enter(r, Deleting, n) // somebody was faster; a List must confirm it
 		return Action{Do: Save, Record: next}
@@ -101,10 +116,10 @@ func deactivate(r Record, m Memory, s Settings, n Now) Action {
 		return refused(r, *m.Answer, n)
 	case !m.Fresh:
 		return Action{Do: Reload}
-	case !m.Survivor:
-		return Action{Do: Prove, Signer: r.Current}
+	case !m.Survivor && !r.unborn():
+		return prove(r.Current)
 	default:
-		return Action{Do: Deactivate, Signer: r.Current, Target: r.Victim.ID}
+		return Action{Do: Deactivate, Signer: s.by(r.Current), Target: r.Victim.ID}
 	}
 }
 
@@ -113,6 +128,7 @@ func deactivate(r Record, m Memory, s Settings, n Now) Action {
 func deactivated(r Record, s Settings, n Now) Record {
 	next := enter(r, Monitoring, n)
 	next.DeactivatedAt, next.DeleteAt, next.Awake = n.AWS(), n.AWS().Add(s.Monitor), 0
+	next.Leaked = r.Leaked && r.Asked // else it was this one, and it is done
 	return next
 }
 
@@ -121,7 +137,10 @@ func deactivated(r Record, s Settings, n Now) Record {
 // deleted. Days in which the daemon slept do not count, since nobody could have
 // complained to it.
 func decideMonitoring(r Record, m Memory, s Settings, n Now, w waits) Action {
-	if a, wait := clock(r, n); wait {
+	if r.Leaked {
+		return Action{Do: Save, Record: enter(r, Deleting, n), Events: []Event{{"making-room", r.Victim.ID, Short(r.Victim.ID) + " is deleted to make room"}}}
+	}
+	if a, wait := clock(r, s, n); wait {
 		return a
 	}
 	awake := r.Awake + n.Awake - m.AwakeMark
@@ -130,32 +149,49 @@ func decideMonitoring(r Record, m Memory, s Settings, n Now, w waits) Action {
 		next.Awake = awake
 		return Action{Do: Save, Record: next}
 	}
-	gate, why := n.local(r.DeleteAt), ForMonitor
+	look := Action{Do: Look, Signer: s.by(r.Current), Target: r.Victim.ID, Since: r.DeactivatedAt, Watch: true}
+	if m.Evidence == nil || n.Local.Sub(m.EvidenceAt) >= w.look {
+		return look
+	}
+	if about, yes := missed(r, *m.Evidence); yes {
+		return hold(r, n, AuthFailures, r.Victim.ID, about)
+	}
+	gate, until, why := n.local(r.DeleteAt), n.local(r.DeleteAt), ForMonitor
 	if late := n.local(r.DeactivatedAt.Add(w.evidence)); late.After(gate) {
-		gate = late
+		gate, until = late, late
 	}
 	if left := w.awake - awake; left > 0 {
 		// Not a point in time: the machine may sleep. Come back to count.
-		until := n.Local.Add(min(left, time.Hour))
+		until = n.Local.Add(min(left, time.Hour))
 		if gate.Before(until) {
 			why = ForAwake
 		}
-		return Action{Do: Wait, Until: until, Why: why}
+	} else if !n.Local.Before(gate) {
+		if m.EvidenceAt.Before(gate) || n.Local.Sub(m.EvidenceAt) > time.Hour {
+			return look
+		}
+		a := Action{Do: Save, Record: enter(r, Deleting, n)}
+		if m.Evidence.Result != OK {
+			a.Events = []Event{{"no-evidence", r.Victim.ID, "AWS does not tell whether " + Short(r.Victim.ID) + " was tried since; nobody has complained"}}
+		}
+		return a
 	}
-	if n.Local.Before(gate) {
-		return Action{Do: Wait, Until: gate, Why: why}
+	if again := m.EvidenceAt.Add(w.look); again.Before(until) {
+		until = again
 	}
-	if m.Evidence == nil || m.EvidenceAt.Before(gate) || n.Local.Sub(m.EvidenceAt) > time.Hour {
-		return Action{Do: LastUsedOf, Signer: r.Current, Target: r.Victim.ID}
+	return Action{Do: Wait, Until: until, Why: why}
+}
+
+// missed says what tells that somebody missed the victim.
+func missed(r Record, e Outcome) (about string, yes bool) {
+	switch {
+	case e.Trouble != "":
+		return e.Trouble, true
+	case e.Used.After(r.DeactivatedAt.Add(grain)):
+		return e.Where, true
+	default:
+		return "", false
 	}
-	if m.Evidence.Used.After(r.DeactivatedAt.Add(grain)) {
-		return hold(r, n, AuthFailures, r.Victim.ID, m.Evidence.Where)
-	}
-	a := Action{Do: Save, Record: enter(r, Deleting, n)}
-	if m.Evidence.Result != OK {
-		a.Events = []Event{{"no-evidence", r.Victim.ID, "AWS does not tell whether " + Short(r.Victim.ID) + " was tried since; nobody has complained"}}
-	}
-	return a
 }
 
 // decideDeleting deletes the victim and makes sure that it is gone.
@@ -165,14 +201,14 @@ func decideMonitoring(r Record, m Memory, s Settings, n Now, w waits) Action {
 // be seen over a time in which every replica has caught up, unless this process
 // had the deletion answered itself.
 func decideDeleting(r Record, m Memory, s Settings, n Now, w waits) Action {
-	list := Action{Do: List, Signer: r.Current}
+	look := list(r, m, s)
 	switch {
 	case m.Answer != nil:
 		return refused(r, *m.Answer, n)
 	case !m.Fresh:
 		return Action{Do: Reload}
 	case !m.recent(n):
-		return list
+		return look
 	}
 	row := find(m.Listed.Keys, r.Victim.ID)
 	deleted := !m.GoneAt.IsZero()
@@ -180,18 +216,18 @@ func decideDeleting(r Record, m Memory, s Settings, n Now, w waits) Action {
 	case row == nil && (deleted || m.cleared(r, w)):
 		return finished(r, n, w)
 	case row == nil:
-		return list
+		return look
 	case deleted && m.ListedAt.Sub(m.GoneAt) < w.stale:
-		return list // shown from the past
-	case row.Active && r.Victim.Why != NeverProved:
+		return look // shown from the past
+	case row.Active && !r.Victim.unused():
 		if m.ListedAt.Sub(m.Showing) >= w.stale {
 			return hold(r, n, Reactivated, r.Victim.ID, "")
 		}
-		return list
-	case !m.Survivor:
-		return Action{Do: Prove, Signer: r.Current}
+		return look
+	case !m.Survivor && !r.unborn():
+		return prove(r.Current)
 	default:
-		return Action{Do: Delete, Signer: r.Current, Target: r.Victim.ID}
+		return Action{Do: Delete, Signer: s.by(r.Current), Target: r.Victim.ID}
 	}
 }
 
@@ -199,8 +235,9 @@ func decideDeleting(r Record, m Memory, s Settings, n Now, w waits) Action {
 func finished(r Record, n Now, w waits) Action {
 	next := enter(r, Steady, n)
 	next.ended(r.Victim.ID)
+	next.Leaked = r.Leaked && r.Asked
 	next.Previous, next.Next, next.Intent, next.Victim = nil, nil, nil, nil
-	next.Switched, next.DeactivateAt, next.PatientAt, next.DeactivatedAt, next.DeleteAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	next.Switched, next.Stopped, next.DeactivateAt, next.PatientAt, next.DeactivatedAt, next.DeleteAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	next.Awake, next.Excused = 0, time.Time{}
 	events := []Event{{"deleted", r.Victim.ID, Short(r.Victim.ID) + " is deleted"}}
 	if r.Victim.Why == NeverProved {

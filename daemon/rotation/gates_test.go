@@ -27,7 +27,7 @@ func draining() rotation.Record {
 	r := rotation.New(rotation.User{ARN: arn}, version(idNew), "", settings.TTL, t0)
 	r.Phase, r.Previous = rotation.Draining, &old
 	r.Victim = &rotation.Victim{ID: idOld, Why: rotation.Rotated, Since: t0}
-	r.Switched, r.DeactivateAt, r.PatientAt = t0, t0.Add(settings.Grace), t0.Add(settings.ImportedGrace)
+	r.Switched, r.Stopped, r.DeactivateAt, r.PatientAt = t0, t0, t0.Add(settings.Grace), t0.Add(settings.ImportedGrace)
 	return r
 }
 
@@ -68,13 +68,13 @@ func TestGatesOfDraining(t *testing.T) {
 		want string
 	}{
 		{"before the grace ends", draining(), lastUsed(0, 0), at(day - time.Second), "wait grace"},
-		{"after it, evidence is asked", draining(), rotation.Memory{}, at(day), "last-used"},
-		{"evidence from before the gate is asked again", draining(), lastUsed(0, day-time.Second), at(day), "last-used"},
+		{"after it, evidence is asked", draining(), rotation.Memory{}, at(day), "look"},
+		{"evidence from before the gate is asked again", draining(), lastUsed(0, day-time.Second), at(day), "look"},
 		{"no use since", draining(), lastUsed(time.Hour, day), at(day), "save draining"},
 		{"used within its leases and the grain", draining(), lastUsed(time.Hour+15*time.Minute, day), at(day), "save draining"},
 		{"used after its leases", draining(), lastUsed(time.Hour+16*time.Minute, day), at(day), "save held used-elsewhere"},
 		{"no evidence waits the imported grace", draining(), quiet, at(day), "wait evidence"},
-		{"then asks again", draining(), quiet, at(7 * day), "last-used"},
+		{"then asks again", draining(), quiet, at(7 * day), "look"},
 		{"a short grace waits until last-used data can be true", short, rotation.Memory{}, at(soon.Grace), "wait evidence"},
 		{"a lease given later counts", draining(), lastUsed(0, day), handedOut, "wait leases"},
 		{"a decision does not open that gate", decided, fresh, handedOut, "wait leases"},
@@ -183,17 +183,17 @@ func TestAClearNoEndsTheAttempt(t *testing.T) {
 
 func TestPersonsRequests(t *testing.T) {
 	steady := rotation.New(rotation.User{ARN: arn}, version(idOld), "", settings.TTL, t0)
-	asked, err := rotation.Rotate(steady, settings)
+	asked, err := rotation.Rotate(steady, settings, false)
 	if err != nil || describe(rotation.Decide(asked, rotation.Memory{}, settings, at(time.Minute))) != "list" {
 		t.Errorf("a rotation asked for does not begin: %v", err)
 	}
 	if a := rotation.Decide(rotation.Pause(asked), rotation.Memory{}, settings, at(time.Minute)); describe(a) != "wait person" {
 		t.Errorf("a paused key does %s", describe(a))
 	}
-	if _, err := rotation.Rotate(rotation.Resume(rotation.Pause(steady)), settings); err != nil {
+	if _, err := rotation.Rotate(rotation.Resume(rotation.Pause(steady)), settings, false); err != nil {
 		t.Errorf("after resume: %v", err)
 	}
-	if _, err := rotation.Rotate(draining(), settings); err == nil {
+	if _, err := rotation.Rotate(draining(), settings, false); err == nil {
 		t.Error("a second rotation begins while one is under way")
 	}
 	held := rotation.Decide(creating(), listed(rotation.KeyInfo{ID: idX, Created: t0.Add(-time.Hour)}), settings, at(time.Hour)).Record

@@ -158,7 +158,7 @@ func TestGatesOfMonitoring(t *testing.T) {
 	}{
 		{"asleep", asleep, seen(-9*day, 0), at(0), "wait awake"},
 		{"the look is 4 h late", late, seen(-9*day, 0), at(0), "wait monitor"},
-		{"a look of two hours ago", base, seen(-9*day, -2*time.Hour), at(0), "last-used"},
+		{"a look of two hours ago", base, seen(-9*day, -2*time.Hour), at(0), "look"},
 		{"quiet", base, seen(-9*day, -time.Minute), at(0), "save deleting"},
 		{"used since", base, seen(-7*day, -time.Minute), at(0), "save held auth-failures"},
 		{"clock", base, seen(-9*day, -time.Minute), skewed, "wait clock"},
@@ -195,7 +195,7 @@ func TestGatesOfAnOrphan(t *testing.T) {
 		want string
 	}{
 		{"before a day", never(0), at(day - time.Second), "wait grace"},
-		{"evidence of before", never(0), at(day), "last-used"},
+		{"evidence of before", never(0), at(day), "look"},
 		{"never used", never(day), at(day), "save creating"},
 		{"used", lastUsed(time.Hour, day), at(day), "save held orphan-used"},
 		{"denied", denied, at(day), "wait evidence"},
@@ -321,7 +321,7 @@ func TestGiveUpsEndInAHold(t *testing.T) {
 func TestImportedGrace(t *testing.T) {
 	r := recs()["proving"]
 	r.Current.Imported = true
-	a := rotation.Decide(r, rotation.Memory{Wins: 3, First: t0, Last: t0.Add(time.Minute)}, settings, at(time.Minute))
+	a := rotation.Decide(r, rotation.Memory{Wins: 3, First: 0, Last: time.Minute}, settings, at(time.Minute))
 	if got := a.Record.DeactivateAt.Sub(t0.Add(time.Minute)); got != settings.ImportedGrace {
 		t.Errorf("an imported version drains %s", got)
 	}
@@ -330,11 +330,11 @@ func TestImportedGrace(t *testing.T) {
 	}
 	n := at(time.Minute)
 	n.Local = n.Local.Add(900 * time.Microsecond)
-	if a = rotation.Decide(r, rotation.Memory{Wins: 3, First: t0, Last: t0.Add(time.Minute)}, settings, n); a.Record.Switched.Before(n.Local) {
+	if a = rotation.Decide(r, rotation.Memory{Wins: 3, First: 0, Last: time.Minute}, settings, n); a.Record.Switched.Before(n.Local) {
 		t.Error("the switch is rounded into the past")
 	}
 	r.Current.Imported = false
-	a = rotation.Decide(r, rotation.Memory{Wins: 3, First: t0, Last: t0.Add(time.Minute)}, settings, at(time.Minute))
+	a = rotation.Decide(r, rotation.Memory{Wins: 3, First: 0, Last: time.Minute}, settings, at(time.Minute))
 	if got := a.Record.PatientAt.Sub(t0.Add(time.Minute)); got != settings.ImportedGrace {
 		t.Errorf("without evidence it waits %s", got)
 	}
@@ -346,7 +346,7 @@ func TestBoundsAreExact(t *testing.T) {
 		t.Error("a proof made before the reload counts")
 	}
 	p := recs()["proving"]
-	if a := rotation.Decide(p, rotation.Memory{Wins: 2, First: t0, Last: t0.Add(time.Hour)}, settings, at(time.Hour)); a.Do != rotation.Prove {
+	if a := rotation.Decide(p, rotation.Memory{Wins: 2, First: 0, Last: time.Hour}, settings, at(time.Hour)); a.Do != rotation.Prove {
 		t.Errorf("two rounds: %s", describe(a))
 	}
 	seen := func(r rotation.Record, clear int, span time.Duration) string {

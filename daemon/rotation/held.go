@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 // decideHeld waits for a person, or for the reason to go away by itself.
@@ -17,7 +16,7 @@ func decideHeld(r Record, m Memory, s Settings, n Now) Action {
 	case r.Endpoint != s.Endpoint || r.Paused: // no call to an AWS that may be another one
 		return Action{Do: Wait, Why: ForPerson}
 	case r.Hold.Code == SecondKey && m.Listed == nil:
-		return Action{Do: List, Signer: r.Current}
+		return list(r, m, s)
 	case r.Hold.Code == SecondKey && len(strangers(m.Listed.Keys, r)) == 0:
 		return Action{Do: Save, Record: released(r, n), Events: []Event{{"released", r.Hold.ID, "the second access key is gone"}}}
 	default:
@@ -28,62 +27,9 @@ func decideHeld(r Record, m Memory, s Settings, n Now) Action {
 // released goes on where the hold began.
 func released(r Record, n Now) Record { return enter(r, r.Hold.Phase, n) }
 
-// Refusal is why a person's request cannot be carried out now.
-type Refusal struct {
-	Held     bool      // a hold must be resolved first
-	Choice   bool      // the word is none of the hold's choices
-	Possible time.Time // when a rotation that is under way is expected to be over; zero if unknown
-	Text     string
-}
-
-// Error is the text for the person.
-func (e *Refusal) Error() string { return e.Text }
-
-// Rotate asks for a rotation now.
-func Rotate(r Record, s Settings) (Record, error) {
-	switch {
-	case r.Phase == Held:
-		return r, &Refusal{Held: true, Text: "the rotation is held: " + r.Hold.Text()}
-	case r.Phase != Steady:
-		return r, &Refusal{Possible: Over(r, s), Text: "a rotation is already under way"}
-	case r.Paused:
-		return r, &Refusal{Held: true, Text: "the rotation is paused"}
-	}
-	next := r.clone()
-	next.Asked, next.NotBefore = true, time.Time{}
-	return next, nil
-}
-
-// Over is when the rotation under way is expected to end, at the latest if
-// nothing goes wrong; zero where that cannot be told yet.
-func Over(r Record, s Settings) time.Time {
-	switch r.At() {
-	case Draining:
-		return r.PatientAt.Add(s.Monitor)
-	case Monitoring:
-		return r.DeleteAt
-	default:
-		return time.Time{}
-	}
-}
-
-// Pause freezes, Resume frees every step that changes IAM. Serving goes on.
-func Pause(r Record) Record {
-	next := r.clone()
-	next.Paused = true
-	return next
-}
-
-// Resume undoes Pause.
-func Resume(r Record) Record {
-	next := r.clone()
-	next.Paused = false
-	return next
-}
-
 // BadChoice refuses a word that settles no such hold.
-func BadChoice(h Hold, word string) error {
-	return &Refusal{Choice: true, Text: fmt.Sprintf("%q is not a choice here; choose one of: %s", word, strings.Join(h.Choices(), ", "))}
+func BadChoice(choices []string, word string) error {
+	return &Refusal{Choice: true, Text: fmt.Sprintf("%q is not a choice here; choose one of: %s", word, strings.Join(choices, ", "))}
 }
 
 // Resolve carries a person's choice into the record. The hold that counts is
@@ -93,29 +39,25 @@ func Resolve(r Record, word string, s Settings, n Now) (Record, error) {
 		return r, &Refusal{Choice: true, Text: "it is not held"}
 	}
 	h := *r.Hold
-	if !slices.Contains(h.Choices(), word) {
-		return r, BadChoice(h, word)
+	if choices := r.Choices(h); !slices.Contains(choices, word) {
+		return r, BadChoice(choices, word)
 	}
 	next := released(r, n)
-	again := n.AWS().Add(s.waits().again)
+	later := n.AWS().Add(s.waits().again)
 	switch word {
 	case "wait":
 		switch h.Code {
 		case SecondKey:
-			next.NotBefore = again
+			next.NotBefore = later
 		case OrphanUsed: // what was used so far is excused; a later use is not
-			next.Victim.Since, next.Excused = again.Add(-s.waits().orphanWait), n.AWS()
+			next.Victim.Since, next.Excused = later.Add(-s.waits().orphanWait), n.AWS()
 		default:
-			next.DeactivateAt, next.PatientAt, next.Excused = again, again, n.AWS()
+			next.DeactivateAt, next.PatientAt, next.Excused = later, later, n.AWS()
 		}
 	case "deactivate": // through the same guards as any other deactivation
-		if h.Phase == Deleting { // it was reactivated: through monitoring once more
-			next.Phase = Draining
-			if next.Victim.Why == Orphaned || next.Victim.Why == Asked {
-				next.Phase = Creating
-			}
+		if next.Victim.Decided = true; h.Phase == Deleting {
+			next = again(next)
 		}
-		next.Victim.Decided = true
 	case "delete":
 		next.Phase = Deleting
 	case "delete-it": // a person's word makes this one id ours to end, by the usual way
@@ -123,8 +65,27 @@ func Resolve(r Record, word string, s Settings, n Now) (Record, error) {
 			return r, &Refusal{Choice: true, Text: "awskeyd does not know the second key's id yet; choose wait"}
 		}
 		next.Phase = Creating
-		next.Intent = &Intent{At: n.AWS(), Seen: []string{r.Current.ID}}
+		next.Intent = &Intent{At: n.AWS(), Seen: next.Ids()}
 		next.Victim = &Victim{ID: h.ID, Why: Asked, Since: n.AWS(), Decided: true}
+	case "rollback":
+		if h.Code == CurrentDead { // it is back already: that becomes final
+			return drain(next, s, n), nil
+		}
+		return back(next, n), nil
+	case "keep":
+		if h.Phase == Proving {
+			next = giveUp(next, Dropped, n)
+			next.CountFrom, next.Asked = n.AWS(), false
+			return next, nil
+		}
+		return drain(next, s, n), nil
+	case "forward":
+		if h.Phase == Draining {
+			next = back(next, n)
+			next.Back.Forward = true
+		}
+	case "replace":
+		next.Phase, next.Asked = Deleting, true
 	}
 	return next, nil
 }

@@ -37,17 +37,19 @@ func decideCreating(r Record, m Memory, s Settings, n Now, w waits) Action {
 		}
 		next.NotBefore = n.AWS().Add(backoff(r.Current.ID, m.Tries, w.retry, w.retryMost))
 		return Action{Do: Save, Record: next, Events: []Event{{"not-created", "", "AWS made no new access key: " + m.Answer.Text}}}
+	case m.Unsent && !n.Known:
+		return list(r, m, s) // the clock was set since: how old is the intent?
 	case m.Unsent && n.AWS().Sub(r.Intent.At).Abs() > w.intentStale:
 		next := enter(r, Steady, n) // nothing was sent: begin anew
 		next.Intent = nil
 		next.NotBefore = n.AWS().Add(12 * w.retry) // but not in a circle, where the store is slow
 		return Action{Do: Save, Record: next}
 	case m.Unsent:
-		return Action{Do: Create, Signer: r.Current}
+		return Action{Do: Create, Signer: s.by(r.Current)}
 	case n.AWS().Before(r.NotBefore): // a person said wait
 		return Action{Do: Wait, Until: n.local(r.NotBefore), Why: ForPerson}
 	case m.Listed == nil:
-		return Action{Do: List, Signer: r.Current}
+		return list(r, m, s)
 	}
 
 	// The request may have been executed: find out what became of it.
@@ -58,7 +60,7 @@ func decideCreating(r Record, m Memory, s Settings, n Now, w waits) Action {
 		next.Intent = nil
 		return Action{Do: Save, Record: next, Events: []Event{{"no-orphan", "", "the interrupted request made no access key"}}}
 	case len(unknown) == 0:
-		return Action{Do: List, Signer: r.Current}
+		return list(r, m, s)
 	case len(unknown) == 1 && ours(unknown[0], r, n, w):
 		return orphan(r, unknown[0], n)
 	default:
@@ -91,7 +93,10 @@ func decideOrphan(r Record, m Memory, s Settings, n Now, w waits) Action {
 	if r.Victim.Decided {
 		return deactivate(r, m, s, n)
 	}
-	if a, wait := clock(r, n); wait {
+	if r.Leaked && slices.Contains(n.Noted, r.Victim.ID) {
+		return decided(r) // certainly ours, and its place is needed now
+	}
+	if a, wait := clock(r, s, n); wait {
 		return a
 	}
 	gate := n.local(r.Victim.Since.Add(w.orphanWait))
@@ -99,7 +104,7 @@ func decideOrphan(r Record, m Memory, s Settings, n Now, w waits) Action {
 		return Action{Do: Wait, Until: gate, Why: ForGrace}
 	}
 	patient := n.local(r.Victim.Since.Add(max(w.orphanWait, s.ImportedGrace)))
-	if a, wait := evidence(r, m, n, gate, patient, true); wait {
+	if a, wait := evidence(r, m, s, n, gate, patient, r.Victim.Since, true); wait {
 		return a
 	}
 	if e := m.Evidence; e.Used.After(r.Excused) {
@@ -115,27 +120,61 @@ func decideOrphan(r Record, m Memory, s Settings, n Now, w waits) Action {
 // is one write; leases of the old version are counted from its time.
 func decideProving(r Record, m Memory, s Settings, n Now, w waits) Action {
 	switch {
-	case m.Wins >= 3 && m.Last.Sub(m.First) >= s.Prove:
-		next := enter(r, Draining, n)
-		previous := r.Current
-		next.Current, next.Next, next.Previous = *r.Next, nil, &previous
-		next.Victim = &Victim{ID: previous.ID, Why: Rotated, Since: n.AWS()}
-		grace := s.Grace
-		if previous.Imported {
-			grace = s.ImportedGrace
-		}
-		next.Switched, next.CountFrom = n.Local.UTC().Truncate(time.Millisecond).Add(time.Millisecond), n.AWS() // up: leases are counted from here
-		next.DeactivateAt, next.PatientAt = n.AWS().Add(grace), n.AWS().Add(max(grace, s.ImportedGrace))
+	case r.Back != nil:
+		return decideBack(r, m, s, n, w)
+	case m.proved(s) && r.unborn():
+		next := enter(r, Steady, n)
+		next.Current, next.Next, next.With = *r.Next, nil, ""
+		next.CountFrom, next.Asked, next.GaveUp, next.NotBefore = n.AWS(), false, 0, time.Time{}
+		return Action{Do: Save, Record: next, Events: []Event{{"made", next.Current.ID, Short(next.Current.ID) + " works and is handed out from now on"}}}
+	case m.proved(s):
+		next := switched(r, s, n)
 		next.Asked, next.GaveUp, next.NotBefore = false, 0, time.Time{}
 		return Action{Do: Save, Record: next, Events: []Event{{"switched", next.Current.ID, Short(next.Current.ID) + " works and is handed out from now on"}}}
 	case m.RefusedFor >= w.giveUp:
 		// Answered refusals only: a day without network says nothing of the key.
-		next := enter(r, Deleting, n)
-		next.Victim = &Victim{ID: r.Next.ID, Why: NeverProved, Since: n.AWS()}
-		return Action{Do: Save, Record: next, Events: []Event{{"gave-up", r.Next.ID, "AWS goes on refusing the new access key; it is deleted and the old one stays"}}}
+		a := Action{Do: Save, Record: giveUp(r, NeverProved, n)}
+		a.Events = []Event{{"gave-up", r.Next.ID, "AWS goes on refusing the new access key " + Short(r.Next.ID) + "; it is deleted and the old one stays"}}
+		return a
 	default:
-		return Action{Do: Prove, Signer: *r.Next}
+		return prove(*r.Next)
 	}
+}
+
+// proved reports whether whole rounds succeeded often and long enough, in a row.
+func (m Memory) proved(s Settings) bool { return m.Wins >= 3 && m.Last-m.First >= s.Prove }
+
+// switched makes the next version current; the old one drains from now on.
+func switched(r Record, s Settings, n Now) Record {
+	next := enter(r, Draining, n)
+	previous := r.Current
+	next.Current, next.Next, next.Previous, next.Back = *r.Next, nil, &previous, nil
+	// Up: leases are counted from here.
+	next.Switched, next.Stopped = n.Local.UTC().Truncate(time.Millisecond).Add(time.Millisecond), n.AWS()
+	return drain(next, s, n)
+}
+
+// drain begins the grace of the previous version, and the time to the next
+// rotation. Its deadlines are fixed here: an edit counts from the next phase.
+func drain(r Record, s Settings, n Now) Record {
+	r.Victim = &Victim{ID: r.Previous.ID, Why: Rotated, Since: n.AWS()}
+	if r.Leaked {
+		r.Victim.Why = Leaked
+	}
+	grace := s.Grace
+	if r.Previous.Imported {
+		grace = s.ImportedGrace
+	}
+	r.CountFrom, r.Excused = n.AWS(), time.Time{}
+	r.DeactivateAt, r.PatientAt = n.AWS().Add(grace), n.AWS().Add(max(grace, s.ImportedGrace))
+	return r
+}
+
+// giveUp names the next version, which nobody was given, as the one to end.
+func giveUp(r Record, why Why, n Now) Record {
+	next := enter(r, Deleting, n)
+	next.Victim = &Victim{ID: r.Next.ID, Why: why, Since: n.AWS()}
+	return next
 }
 
 // round is the time between two rounds of proving.

@@ -8,10 +8,12 @@ import "time"
 func Observe(r Record, m Memory, a Action, o Outcome, s Settings, n Now) Memory {
 	w := s.waits()
 	m = m.forward(n)
+	m.Stuck = false
 	switch a.Do {
 	case Save:
 		if o.Result != OK {
-			return trouble(r, m.anew(), o, w, n) // what is known will be too old when the store is back
+			m.Stuck = true
+			return trouble(r, m.anew(), a.Do, o, w, n) // what is known will be too old when the store is back
 		}
 		was := m
 		m = m.after(n)
@@ -23,29 +25,39 @@ func Observe(r Record, m Memory, a Action, o Outcome, s Settings, n Now) Memory 
 			m.Created, m.Noted = v, was.Noted
 		}
 		m.Unsent = a.Record.Phase == Creating && r.Phase == Steady && a.Record.Victim == nil
+		if a.Record.Phase == r.Phase { // a look is as good as before
+			m.Evidence, m.EvidenceAt = was.Evidence, was.EvidenceAt
+		}
+		if a.Record.Current.ID != r.Current.ID { // proved a moment ago
+			m.Dead, m.DeadText, m.CheckAt = 0, "", n.Awake+w.check
+		}
 		return m
 	case Note:
 		m.Noted = true // evidence only: a full disk must not keep the secret out of the store
 		return m
 	case Reload:
 		if o.Result != OK {
-			return trouble(r, m, o, w, n)
+			return trouble(r, m, a.Do, o, w, n)
 		}
 		m.Fresh = true
-		return m.calm()
+		return m.calm(a.Do)
 	case Create:
 		return observeCreate(r, m, o, n)
 	case Prove:
 		return observeProve(r, m, a, o, s, w, n)
+	case Check:
+		return observeCheck(r, m, o, w, n)
+	case Witness:
+		return observeWitness(r, m, o)
 	}
 
 	switch {
 	case o.Result == OK && o.Date.IsZero():
-		return trouble(r, m.anew(), Outcome{Text: "an answer came without a date; it cannot be AWS's"}, w, n)
+		return trouble(r, m.anew(), a.Do, Outcome{Text: "an answer came without a date; it cannot be AWS's"}, w, n)
 	case o.Result == OK:
-		m = m.calm()
+		m = m.calm(a.Do)
 	case o.Result == Denied || o.Result == Missing:
-		if a.Do == LastUsedOf || a.Do == Delete && o.Result == Missing {
+		if a.Do == Look || a.Do == Delete && o.Result == Missing {
 			break // evidence that is not to be had; a deletion that a List must confirm
 		}
 		if r.Phase == Held {
@@ -53,18 +65,20 @@ func Observe(r Record, m Memory, a Action, o Outcome, s Settings, n Now) Memory 
 			return m
 		}
 		m.Answer, m.AnswerTo = &o, a.Do
-		return m.calm()
+		return m.calm(a.Do)
 	default:
 		m = m.anew()
-		return trouble(r, m, o, w, n)
+		return trouble(r, m, a.Do, o, w, n)
 	}
 	switch a.Do {
 	case List:
-		return observeList(r, m, o, w, n)
-	case LastUsedOf:
+		return observeList(r, m, a, o, w, n)
+	case Look:
 		m.Evidence, m.EvidenceAt = &o, n.Local
 	case Deactivate:
 		m.Answer, m.AnswerTo = &o, a.Do
+	case Activate:
+		m.Activated, m.Shown = true, false
 	case Delete:
 		m = m.anew()
 		m.GoneAt = n.Local
@@ -98,19 +112,22 @@ func observeProve(r Record, m Memory, a Action, o Outcome, s Settings, w waits, 
 			if o.Result == OK {
 				o.Text = "the access key belongs to " + o.ARN + " and not to " + r.User.ARN
 			}
-			return trouble(r, m, o, w, n)
+			return trouble(r, m, a.Do, o, w, n)
 		}
 		m.Survivor = m.Fresh
-		return m.calm()
+		return m.calm(a.Do)
 	}
 	gap := round(s, w)
 	switch {
 	case good:
 		if m.Wins == 0 {
-			m.First = n.Local
+			m.First = n.Awake
 		}
-		m.Wins, m.Last = m.Wins+1, n.Local
-		m = m.calm()
+		m.Wins, m.Last = m.Wins+1, n.Awake
+		m = m.calm(a.Do)
+	case o.Result == OK && r.User.renamed(o.ARN):
+		m.Wins, m.CheckAt = 0, n.Awake // the user has another name: a check by the current version takes it in
+		m.RetryText = "the IAM user is now " + o.ARN
 	case o.Result == OK || o.Result == Refused:
 		m.Wins = 0 // in a row: another replica may not know the key yet
 		if since := n.Local.Sub(m.LastRefused); !m.LastRefused.IsZero() && since > 0 {
@@ -120,20 +137,21 @@ func observeProve(r Record, m Memory, a Action, o Outcome, s Settings, w waits, 
 		m.RetryText = o.Text
 	default:
 		m.Wins = 0
-		return trouble(r, m, o, w, n)
+		return trouble(r, m, a.Do, o, w, n)
 	}
-	if m.Wins < 3 || m.Last.Sub(m.First) < s.Prove {
+	if m.Wins < 3 || m.Last-m.First < s.Prove {
 		m.RetryAt = n.Local.Add(gap)
 	}
 	return m
 }
 
 // observeList keeps a List that can be acted on, and counts those that agree.
-func observeList(r Record, m Memory, o Outcome, w waits, n Now) Memory {
+func observeList(r Record, m Memory, a Action, o Outcome, w waits, n Now) Memory {
 	if !usable(r, o.Keys) {
 		m.Listed, m.Clear = nil, 0
-		return trouble(r, m, Outcome{Text: "AWS does not list the current access key " + Short(r.Current.ID) + " as active, or still lists an old one"}, w, n)
+		return trouble(r, m, a.Do, Outcome{Text: "AWS does not list the current access key " + Short(r.Current.ID) + " as active, or still lists an old one"}, w, n)
 	}
+	m.Loose = m.Loose || m.Doubt
 	m.Listed, m.ListedAt, m.Doubt = &o, n.Local, false
 	clear := false
 	switch {
@@ -142,6 +160,13 @@ func observeList(r Record, m Memory, o Outcome, w waits, n Now) Memory {
 			m.Listed, m.RetryAt = nil, n.Local.Add(w.again/24)
 		}
 		return m
+	case r.Back != nil:
+		row := find(o.Keys, r.Next.ID)
+		clear = row == nil
+		m.Shown = row != nil && row.Active && !r.Back.pending(n, w)
+		if row != nil && !row.Active { // once more
+			m.Activated, m.RetryAt = false, n.Local.Add(min(w.listGap/5, 5*time.Second))
+		}
 	case r.Phase == Creating && r.Victim == nil:
 		clear = len(strangers(o.Keys, r)) == 0
 	case r.Phase == Deleting:
@@ -153,7 +178,7 @@ func observeList(r Record, m Memory, o Outcome, w waits, n Now) Memory {
 		case m.Showing.IsZero():
 			m.Showing = n.Local
 		}
-		if row != nil && (row.Active && r.Victim.Why != NeverProved || !m.GoneAt.IsZero()) {
+		if row != nil && (row.Active && !r.Victim.unused() || !m.GoneAt.IsZero()) {
 			m.RetryAt = n.Local.Add(min(w.listGap/5, 5*time.Second)) // look again: it may come from the past
 		}
 	default:
@@ -185,8 +210,8 @@ func (m Memory) cleared(r Record, w waits) bool {
 
 // trouble makes the next try wait, longer each time; a secret that is not
 // stored yet never waits long.
-func trouble(r Record, m Memory, o Outcome, w waits, n Now) Memory {
-	m.Fails++
+func trouble(r Record, m Memory, do Verb, o Outcome, w waits, n Now) Memory {
+	m.Fails, m.Failing = m.Fails+1, do
 	most := w.retryMost
 	if m.Created != nil {
 		most = min(most, 10*time.Second)
@@ -209,9 +234,6 @@ func (m Memory) forward(n Now) Memory {
 	if m.ClearFrom.After(n.Local) {
 		m.Clear = 0
 	}
-	if m.First.After(n.Local) {
-		m.Wins = 0
-	}
 	for _, t := range []*time.Time{&m.Showing, &m.GoneAt, &m.EvidenceAt, &m.LastRefused} {
 		if t.After(n.Local) {
 			*t = time.Time{}
@@ -220,8 +242,11 @@ func (m Memory) forward(n Now) Memory {
 	return m
 }
 
-// calm forgets earlier trouble.
-func (m Memory) calm() Memory {
-	m.Fails, m.RetryAt, m.RetryText = 0, time.Time{}, ""
+// calm forgets earlier trouble with the same action: while the store is away, a
+// List that succeeds in between is no reason to hurry.
+func (m Memory) calm(do Verb) Memory {
+	if m.Failing == do {
+		m.Fails, m.Failing, m.RetryAt, m.RetryText = 0, "", time.Time{}, ""
+	}
 	return m
 }

@@ -43,6 +43,13 @@ type User struct {
 	ARN string // arn:PARTITION:iam::ACCOUNT:user/PATH/NAME
 }
 
+// renamed reports whether arn is the same user under another name or path: an
+// access key id never moves to another user, so it is if the account is.
+func (u User) renamed(arn string) bool {
+	other := User{ARN: arn}
+	return arn != u.ARN && other.Account() == u.Account() && strings.Contains(arn, ":user/")
+}
+
 // Account is the twelve digits in the ARN.
 func (u User) Account() string {
 	if parts := strings.SplitN(u.ARN, ":", 6); len(parts) == 6 {
@@ -69,9 +76,11 @@ type Why string
 // The reasons, each with its own right to act on the id.
 const (
 	Rotated     Why = "rotated"      // the previous version of a rotation
+	Leaked      Why = "leaked"       // the same, and known to others
 	Orphaned    Why = "orphaned"     // created by us, its secret lost on the way
 	NeverProved Why = "never-proved" // a next version that did not work; may be deleted while Active
 	Asked       Why = "asked"        // a person told us to delete this second key
+	Dropped     Why = "dropped"      // a person did not want this next version; may be deleted while Active
 )
 
 // Victim names the one id that may be deactivated or deleted, and how far the
@@ -81,6 +90,17 @@ type Victim struct {
 	Why     Why
 	Since   time.Time // AWS's clock when it was named
 	Decided bool      // to deactivate: written down before the call is made
+}
+
+// unused reports whether nobody can ever have been given the victim by us, so
+// that it may be deleted while Active.
+func (v Victim) unused() bool { return v.Why == NeverProved || v.Why == Dropped }
+
+// Back is a return to a version that was handed out before.
+type Back struct {
+	Since   time.Time // AWS's clock when it was decided
+	Sent    bool      // a deactivation of that version may have been sent before
+	Forward bool      // the newer version again, after a rollback
 }
 
 // Record is all that is durable of one key: its versions and its phase. One
@@ -93,7 +113,7 @@ type Record struct {
 	Phase    Phase
 	Since    time.Time // AWS's clock at the phase's start
 	Current  Version
-	Next     *Version // proving, and deleting after it never proved
+	Next     *Version // proving, and deleting after it was given up
 	Previous *Version // draining, monitoring, deleting
 	Intent   *Intent  // creating
 	Victim   *Victim  // whoever is on the way out
@@ -103,8 +123,12 @@ type Record struct {
 	GaveUp    int       // next versions given up in a row
 	Asked     bool      // a person asked for this rotation
 	Paused    bool      // a person froze every step that changes IAM
+	Leaked    bool      // a person says the current version is known to others: no grace for it
+	With      string    // the key whose user makes this one's first version; empty once there is one
+	Back      *Back     // proving: next is an earlier version to return to
 
 	Switched      time.Time     // the switch, local clock, for served_until
+	Stopped       time.Time     // the switch, AWS's clock, for last-used evidence
 	DeactivateAt  time.Time     // AWS's clock; end of the grace
 	PatientAt     time.Time     // AWS's clock; end of the grace where no last-used evidence is to be had
 	DeactivatedAt time.Time     // AWS's clock
@@ -125,6 +149,15 @@ func New(user User, v Version, endpoint string, ttl time.Duration, now time.Time
 	return r
 }
 
+// NewUnborn is the record of a key whose first version the user of another key,
+// with, is about to make.
+func NewUnborn(user User, with, endpoint string, ttl time.Duration, now time.Time) Record {
+	return Record{User: user, With: with, Endpoint: endpoint, MaxTTL: ttl, Phase: Steady, Since: whole(now), Asked: true}
+}
+
+// unborn reports whether there is no version yet that could be handed out.
+func (r Record) unborn() bool { return r.Current.ID == "" }
+
 // At is the phase whose rules hold: of a held record the phase it came from.
 func (r Record) At() Phase {
 	if r.Phase == Held && r.Hold != nil {
@@ -135,9 +168,9 @@ func (r Record) At() Phase {
 
 // Ids lists every access key id the record names as still being in IAM.
 func (r Record) Ids() []string {
-	ids := []string{r.Current.ID}
-	for _, v := range []*Version{r.Next, r.Previous} {
-		if v != nil {
+	ids := []string{}
+	for _, v := range []*Version{&r.Current, r.Next, r.Previous} {
+		if v != nil && v.ID != "" {
 			ids = append(ids, v.ID)
 		}
 	}
@@ -167,6 +200,7 @@ func (r Record) ServedUntil(handedOut, lockTaken time.Time) time.Time {
 func (r Record) clone() Record {
 	c := r
 	c.Next, c.Previous, c.Intent, c.Victim, c.Hold = copied(r.Next), copied(r.Previous), copied(r.Intent), copied(r.Victim), copied(r.Hold)
+	c.Back = copied(r.Back)
 	c.Ended = slices.Clone(r.Ended)
 	return c
 }

@@ -14,6 +14,7 @@ type Settings struct {
 	Monitor       time.Duration // from deactivation to deletion
 	Endpoint      string        // the endpoint in force; empty is AWS
 	Loopback      bool          // the record's endpoint is on loopback: the fixed waits shrink
+	Admin         *Version      // another user's current version signs the calls to IAM; nil: the key's own
 }
 
 // waits are the times that are no setting. Sources: the IAM user guide on
@@ -32,6 +33,10 @@ type waits struct {
 	again        time.Duration // "wait" as a person's choice; also how often a hold looks again by itself
 	retry        time.Duration // first back-off after trouble
 	retryMost    time.Duration
+	check        time.Duration    // between two checks of the current version
+	checkAgain   time.Duration    // after one that AWS refused
+	look         time.Duration    // between two looks while monitoring
+	inFlight     time.Duration    // after it, no call of an earlier process is executed any more
 	gaveUp       [3]time.Duration // back-off after a next version was given up
 }
 
@@ -49,6 +54,7 @@ func (s Settings) waits() waits {
 			orphanWait: s.Grace, listGap: 1500 * time.Millisecond, stale: 8 * time.Second, evidence: 0,
 			giveUp: 20 * time.Second, proveGap: time.Second, awake: 0, again: 5 * time.Second,
 			retry: 100 * time.Millisecond, retryMost: 2 * time.Second,
+			check: 10 * time.Second, checkAgain: time.Second, look: time.Second, inFlight: 2 * time.Second,
 			gaveUp: [3]time.Duration{time.Second, 2 * time.Second, 4 * time.Second},
 		}
 	}
@@ -57,6 +63,7 @@ func (s Settings) waits() waits {
 		orphanWait: 24 * time.Hour, listGap: 5 * time.Minute, stale: 10 * time.Minute, evidence: 4 * time.Hour,
 		giveUp: 10 * time.Minute, proveGap: 15 * time.Second, awake: 24 * time.Hour, again: 24 * time.Hour,
 		retry: 5 * time.Second, retryMost: 15 * time.Minute,
+		check: time.Hour, checkAgain: 20 * time.Second, look: 6 * time.Hour, inFlight: 2 * CreateTimeout,
 		gaveUp: [3]time.Duration{time.Hour, 6 * time.Hour, 24 * time.Hour},
 	}
 }

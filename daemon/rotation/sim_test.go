@@ -122,6 +122,7 @@ func (w *world) pass(d time.Duration) {
 // waits for a person.
 func (w *world) step() bool {
 	w.steps++
+	w.m.CheckAt = 1 << 62 // thousands of checks would hide the rotation
 	n := w.clock()
 	a := rotation.Decide(w.r, w.m, settings, n)
 	if again := rotation.Decide(w.r, w.m, settings, n); again.Do != a.Do || !again.Until.Equal(a.Until) {
@@ -129,7 +130,8 @@ func (w *world) step() bool {
 	}
 	w.say("%s %-10s %-9s %s", w.now.Format("01-02 15:04:05"), w.r.Phase, a.Do, a.Target)
 	if a.Do == rotation.Wait {
-		if a.Until.IsZero() {
+		if a.Why == rotation.ForPerson {
+			w.pass(time.Hour)
 			return true
 		}
 		if !a.Until.After(w.now) {
@@ -225,7 +227,7 @@ func (w *world) perform(a rotation.Action) rotation.Outcome {
 			ok.Keys = w.past
 		}
 		w.past, w.pastAt = w.rows(), w.now
-	case rotation.Prove:
+	case rotation.Prove, rotation.Check:
 		ok.ARN = arn
 	case rotation.Create:
 		if len(w.keys) >= 2 {
@@ -236,7 +238,7 @@ func (w *world) perform(a rotation.Action) rotation.Outcome {
 		id := fmt.Sprintf("AKIAMADE%012d", w.made)
 		w.keys[id] = &iamKey{active: true, created: w.aws(), settled: w.now.Add(time.Duration(w.draw("propagation", 50)) * time.Second)}
 		ok.Version = rotation.Version{ID: id, Secret: secret.New("secret of " + id), Created: w.aws()}
-	case rotation.LastUsedOf:
+	case rotation.Look:
 		if until, used := w.leases[a.Target]; used {
 			ok.Used, ok.Where = until.Add(-settings.TTL).Truncate(15*time.Minute), "sts in us-east-1"
 		}

@@ -1,6 +1,7 @@
 package rotation_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -39,6 +40,32 @@ func recs() map[string]rotation.Record {
 	de := mo
 	de.Phase = rotation.Deleting
 	m["deleting"] = de
+	back := draining()
+	back.Phase, back.Next, back.Previous, back.Victim = rotation.Proving, back.Previous, nil, nil
+	back.Back = &rotation.Back{Since: t0, Sent: true}
+	m["back"] = back
+	forward := back
+	forward.Back = &rotation.Back{Since: t0, Forward: true}
+	m["forward"] = forward
+	leaked := draining()
+	leaked.Leaked = true
+	m["leaked"] = leaked
+	room := mo
+	room.Leaked, room.Asked = true, true
+	m["leaked-room"] = room
+	unborn := rotation.NewUnborn(rotation.User{ARN: arn}, "boss", "", settings.TTL, t0)
+	m["unborn"] = unborn
+	uc := unborn
+	uc.Phase, uc.Intent = rotation.Creating, &rotation.Intent{At: t0, Seen: []string{idOld}}
+	m["unborn-creating"] = uc
+	up := unborn
+	up.Phase, up.Next = rotation.Proving, &nx
+	m["unborn-proving"] = up
+	for _, code := range []rotation.Code{rotation.RolledBack, rotation.CurrentDead} {
+		h := draining()
+		h.Phase, h.Hold = rotation.Held, &rotation.Hold{Code: code, Phase: rotation.Draining, ID: idOld}
+		m["held-"+string(code)] = h
+	}
 	for _, code := range []rotation.Code{rotation.SecondKey, rotation.AccessDenied, rotation.ClockDoubt, rotation.EndpointChanged} {
 		h := notdue
 		h.Hold = &rotation.Hold{Code: code, Phase: rotation.Steady, ID: idX}
@@ -55,8 +82,8 @@ func TestNoOrderOfAnswersSpins(t *testing.T) {
 		for _, doubt := range []bool{false, true} {
 			for _, res := range []rotation.Result{rotation.OK, rotation.Refused, rotation.Denied, rotation.Missing, rotation.Full, rotation.Throttled, rotation.Rejected, rotation.NotSent, rotation.Ambiguous} {
 				for _, dated := range []bool{true, false} {
-					for _, only := range []rotation.Verb{"", rotation.List, rotation.Prove, rotation.LastUsedOf, rotation.Create, rotation.Deactivate, rotation.Delete} {
-						for _, world := range []string{"cur", "victimActive", "victimInactive"} {
+					for _, only := range []rotation.Verb{"", rotation.List, rotation.Prove, rotation.Look, rotation.Create, rotation.Deactivate, rotation.Activate, rotation.Delete, rotation.Check, rotation.Witness} {
+						for _, world := range []string{"cur", "victimActive", "victimInactive", "renamed", "dead"} {
 							r, m := r0, rotation.Memory{Doubt: doubt}
 							n := at(9 * 24 * time.Hour)
 							n.Known = false
@@ -81,9 +108,18 @@ func TestNoOrderOfAnswersSpins(t *testing.T) {
 										n.Known = true
 									}
 									o.ARN = arn
-									if a.Do == rotation.List {
-										o.Keys = []rotation.KeyInfo{{ID: r.Current.ID, Active: true}}
+									if world == "renamed" {
+										o.ARN = arn + "by"
+									}
+									if world == "dead" && (a.Do == rotation.Check || a.Signer.ID == r.Current.ID) {
+										o.Result = rotation.Refused
+									}
+									if a.Do == rotation.List || a.Do == rotation.Witness {
+										o.Keys = []rotation.KeyInfo{{ID: r.Current.ID, Active: world != "dead"}}
 										if v := r.Victim; v != nil && world != "cur" {
+											o.Keys = append(o.Keys, rotation.KeyInfo{ID: v.ID, Active: world == "victimActive" || world == "dead"})
+										}
+										if v := r.Next; v != nil {
 											o.Keys = append(o.Keys, rotation.KeyInfo{ID: v.ID, Active: world == "victimActive"})
 										}
 									}
@@ -94,6 +130,12 @@ func TestNoOrderOfAnswersSpins(t *testing.T) {
 								n.Local = n.Local.Add(50 * time.Millisecond)
 								m2 := rotation.Observe(r, m, a, o, settings, n)
 								if a.Do == rotation.Save && o.Result == rotation.OK {
+									if _, err := rotation.Encode(a.Record); err != nil {
+										t.Fatalf("%s becomes what cannot be written: %v", name, err)
+									}
+									if !isWay(r, a.Record) {
+										t.Fatalf("%s: %s to %s is in no table", name, r.At(), a.Record.At())
+									}
 									r = a.Record
 								}
 								m = m2
@@ -108,4 +150,11 @@ func TestNoOrderOfAnswersSpins(t *testing.T) {
 			}
 		}
 	}
+}
+
+// isWay reports whether a write is a step that the table of ways has.
+func isWay(from, to rotation.Record) bool {
+	return from.At() == to.At() || slices.ContainsFunc(rotation.Ways, func(w rotation.Way) bool {
+		return w.From == from.At() && w.To == to.At()
+	})
 }

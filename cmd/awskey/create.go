@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/awskeyd/awskeyd/daemon/api"
+	"github.com/awskeyd/awskeyd/helper"
+)
+
+// creating is what add --create takes more.
+type creating struct {
+	on         bool
+	user, with string
+}
+
+// flags declares them.
+func (c *creating) flags(a *app, cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.BoolVar(&c.on, "create", false, "make an access key at AWS instead of taking one in")
+	flags.StringVar(&c.user, "user", "", "with --create: the IAM `USER` it is for, if not NAME")
+	flags.StringVar(&c.with, "with", "", "with --create: the administrator's `KEY` that makes it")
+	for flag, complete := range map[string]cobra.CompletionFunc{"with": a.completeKey, "user": a.completeUser} {
+		_ = cmd.RegisterFlagCompletionFunc(flag, complete) // it fails only for a flag that is not there
+	}
+}
+
+// check refuses what does not go together, before anything is asked.
+func (c *creating) check(cmd *cobra.Command, name string) error {
+	used := func(flags ...string) (list []string) {
+		for _, f := range flags {
+			if cmd.Flags().Changed(f) {
+				list = append(list, "--"+f)
+			}
+		}
+		return list
+	}
+	if !c.on {
+		if more := used("user", "with"); len(more) > 0 {
+			return usage(cmd, strings.Join(more, " and ")+" can only stand with --create")
+		}
+		return nil
+	}
+	if c.user == "" && !cmd.Flags().Changed("user") {
+		c.user = name
+	}
+	switch wrong := used("access-key-id", "csv", "secret-stdin"); {
+	case len(wrong) > 0:
+		return usage(cmd, "--create makes the key itself: leave "+strings.Join(wrong, " and ")+" out")
+	case c.with == "":
+		return usage(cmd, "--create needs --with KEY, the name of a key whose user may make access keys")
+	case !helper.ValidName(c.with):
+		return badName(cmd)
+	case !userName.MatchString(c.user):
+		return usage(cmd, "--user is the name of an IAM user: 1 to 64 letters, digits and _+=,.@-")
+	}
+	return nil
+}
+
+// makes follows the making of a key from the intent to the first answer. The
+// key is in the service's hands all the while: its secret never comes here.
+func (a *adding) makes(cmd *cobra.Command) (api.AddResult, error) {
+	ctx, c := cmd.Context(), a.create
+	w, stop, err := a.follow(ctx, a.name, "the making of the access key")
+	if err != nil {
+		return api.AddResult{}, err
+	}
+	defer stop()
+	r, err := a.asks(ctx, c)
+	if err != nil || r.Key.AccessKeyID != "" {
+		return r, err
+	}
+	if !a.json {
+		a.printf("%s makes an access key for the IAM user %s, and nobody sees it\n", c.with, c.user)
+	}
+	w.name, r.Already = r.Key.Name, false
+	begun := false
+	r.Key, err = w.wait(ctx, func(k api.Key) (bool, error) {
+		switch {
+		case k.AccessKeyID != "":
+			return true, nil
+		case k.Phase == "creating" || k.Phase == "proving":
+			begun = true
+		case begun || k.Phase == "deleting":
+			return false, &api.Error{Code: "given-up", Message: "the first access key of " + k.Name + " did not come to use; awskeyd tries again by itself",
+				Remedy: "awskey history " + k.Name + " tells why", Exit: helper.ExitAWS}
+		}
+		return false, nil
+	})
+	if err != nil && a.write {
+		a.note("no AWS profile is written yet; when %s works: awskey add %s --create --user %s --with %s --write", a.name, a.name, c.user, c.with)
+	}
+	return r, err
+}
+
+// asks begins the making of a key, or finds one that was begun before: whoever
+// stopped waiting may type the same again.
+func (a *adding) asks(ctx context.Context, c creating) (api.AddResult, error) {
+	k, err := a.daemon.Key(ctx, a.name)
+	if err == nil && strings.EqualFold(userOf(k.UserARN), c.user) {
+		return api.AddResult{Key: k, Already: true}, nil
+	}
+	return a.put(ctx, api.AddRequest{Create: &api.CreateRequest{User: c.user, With: c.with}})
+}
+
+// created says what was made.
+func (a *adding) created(r api.AddResult) {
+	if r.Already {
+		a.taken(r)
+		return
+	}
+	a.printf("%s is made, proved at AWS and in the store\n", r.Key.Name)
+	a.learnt(r.Key)
+}
+
+// completing bounds how long a person who pressed Tab waits.
+func completing(cmd *cobra.Command) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(cmd.Context(), 2*time.Second)
+}
+
+// completeKey offers the names of the keys.
+func (a *app) completeKey(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	ctx, cancel := completing(cmd)
+	defer cancel()
+	s, err := a.status(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, k := range s.Keys {
+		names = append(names, k.Name)
+	}
+	return beginning(names, typed), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeUser offers the IAM users that the administrator's key may list; an
+// administrator who may not is offered none.
+func (a *app) completeUser(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	with, err := cmd.Flags().GetString("with")
+	if err != nil || !helper.ValidName(with) {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := completing(cmd)
+	defer cancel()
+	users, err := a.daemon.Users(ctx, with)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return beginning(users.Names, typed), cobra.ShellCompDirectiveNoFileComp
+}
+
+// beginning are the words that go on what was typed. A name that could steer
+// the terminal is none.
+func beginning(words []string, typed string) (list []string) {
+	for _, w := range words {
+		if strings.HasPrefix(w, typed) && userName.MatchString(w) {
+			list = append(list, w)
+		}
+	}
+	return list
+}

@@ -1,0 +1,25 @@
+package keys
+
+import (
+	"context"
+
+	"github.com/awskeyd/awskeyd/daemon/rotation"
+)
+
+// User tells the ARN of a named user, in Outcome.ARN.
+func (i IAM) User(ctx context.Context, signer rotation.Version, name string) rotation.Outcome {
+	if o, ok := unsigned(signer); ok {
+		return o
+	}
+	who, meta, err := i.Client.User(ctx, credentials(signer), name)
+	return finish(rotation.Outcome{ARN: who.ARN}, meta, err)
+}
+
+// Users names the account's users, as far as the signer may list them.
+func (i IAM) Users(ctx context.Context, signer rotation.Version) ([]string, rotation.Outcome) {
+	if o, ok := unsigned(signer); ok {
+		return nil, o
+	}
+	names, meta, err := i.Client.Users(ctx, credentials(signer))
+	return names, finish(rotation.Outcome{}, meta, err)
+}
