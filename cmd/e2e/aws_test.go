@@ -30,8 +30,10 @@ func newAWS(t *testing.T, o awstest.Options) *awstest.Server {
 }
 
 // awsSettings is the configuration that sends the daemon to the emulator.
-func awsSettings(s *awstest.Server) string {
-	return "[aws]\nregion = \"us-east-1\"\nendpoint_url = \"" + s.URL + "\"\n"
+func awsSettings(s *awstest.Server) string { return awsAt(s.URL) }
+
+func awsAt(url string) string {
+	return "[aws]\nregion = \"us-east-1\"\nendpoint_url = \"" + url + "\"\n"
 }
 
 // lease is the helper's answer.
@@ -82,8 +84,8 @@ var (
 	listTopics = request{awstest.SNS, "ListTopics", "2010-03-31"}
 )
 
-// rawClient is the User-Agent of our own requests.
-const rawClient = "raw-client/1"
+// The User-Agents of our own requests.
+const rawClient, lastMoment = "raw-client/1", "last-moment/1"
 
 // fresh makes a connection for each request, so that each reaches a replica of
 // its own.
@@ -91,13 +93,17 @@ var fresh = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Ti
 
 // send signs a request with a lease, at this moment, and returns the status.
 func send(ctx context.Context, endpoint string, what request, l lease) (int, error) {
+	return sendAs(ctx, rawClient, endpoint, what, l)
+}
+
+func sendAs(ctx context.Context, agent, endpoint string, what request, l lease) (int, error) {
 	body := []byte(url.Values{"Action": {what.action}, "Version": {what.version}}.Encode())
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint+"/", bytes.NewReader(body))
 	if err != nil {
 		return 0, err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("User-Agent", rawClient)
+	req.Header.Set("User-Agent", agent)
 	sum := sha256.Sum256(body)
 	creds := aws.Credentials{AccessKeyID: l.AccessKeyId, SecretAccessKey: l.SecretAccessKey}
 	if err := v4.NewSigner().SignHTTP(ctx, creds, req, hex.EncodeToString(sum[:]), string(what.service), "us-east-1", time.Now()); err != nil {

@@ -25,7 +25,7 @@ import (
 // The clients, by the beginning of the User-Agent they send, and the name under
 // which their runs of the helper are counted.
 var clientAgents = map[string]string{
-	"aws-cli": "aws-cli/", "boto3": "Boto3/", "go-sdk": "aws-sdk-go-v2/", "raw": rawClient,
+	"aws-cli": "aws-cli/", "boto3": "Boto3/", "go-sdk": "aws-sdk-go-v2/", "raw": rawClient, "last-moment": lastMoment,
 }
 
 // crowd is a number of clients that sign requests all the while. Nobody of
@@ -34,18 +34,22 @@ type crowd struct {
 	h        *home
 	aws      *awstest.Server
 	profiles []string
+	few      []string // of the profiles, for the clients that need much time of the processor
 	cancel   context.CancelFunc
 	all      sync.WaitGroup
 
 	mu     sync.Mutex
 	errors map[string][]string // by client
 
-	rawRuns    atomic.Int64 // of the helper
-	lastMoment atomic.Int64 // requests signed 10 ms before the lease's end
+	rawRuns    map[string]*atomic.Int64 // of the helper, by our own clients
+	lastMoment atomic.Int64             // requests signed 10 ms before the lease's end
 }
 
 func newCrowd(h *home, s *awstest.Server, profiles []string) (*crowd, context.Context) {
-	c := &crowd{h: h, aws: s, profiles: profiles, errors: map[string][]string{}}
+	c := &crowd{
+		h: h, aws: s, profiles: profiles, few: profiles[:min(3, len(profiles))], errors: map[string][]string{},
+		rawRuns: map[string]*atomic.Int64{"raw": {}, "last-moment": {}},
+	}
 	for client := range clientAgents {
 		c.writeAWSConfig(client)
 	}
@@ -70,7 +74,7 @@ func (c *crowd) failed(client, text string) {
 // signUntilEnd keeps several leases of a profile in use at any time, each until
 // 10 ms before its Expiration: as far as any client that honours it ever goes.
 func (c *crowd) signUntilEnd(ctx context.Context, profile string) {
-	const between, before = 100 * time.Millisecond, 10 * time.Millisecond
+	const between, before = 200 * time.Millisecond, 10 * time.Millisecond
 	use := func(l lease) {
 		for last := l.Expiration.Add(-before); ; {
 			now := time.Now()
@@ -80,9 +84,7 @@ func (c *crowd) signUntilEnd(ctx context.Context, profile string) {
 			if !now.Before(last) {
 				c.lastMoment.Add(1)
 			}
-			if _, err := send(ctx, c.aws.URL, []request{whoAmI, listTopics}[now.Nanosecond()/1000%2], l); err != nil && ctx.Err() == nil {
-				c.failed("raw", err.Error())
-			}
+			c.sign(ctx, "last-moment", now, l)
 			if !now.Before(last) {
 				return
 			}
@@ -91,16 +93,49 @@ func (c *crowd) signUntilEnd(ctx context.Context, profile string) {
 	}
 	c.all.Go(func() {
 		for ctx.Err() == nil {
-			l, err := c.h.lease(profile)
-			c.rawRuns.Add(1)
-			if err != nil {
-				c.failed("raw", err.Error())
-			} else {
+			if l, ok := c.lease("last-moment", profile); ok {
 				c.all.Go(func() { use(l) })
 			}
-			rest(ctx, 600*time.Millisecond)
+			rest(ctx, ttl/3)
 		}
 	})
+}
+
+// raw is a long-lived client that keeps one lease and takes the next in the
+// last quarter of its life.
+func (c *crowd) raw(ctx context.Context, profile string) {
+	c.all.Go(func() {
+		var l lease
+		for ctx.Err() == nil {
+			if time.Until(l.Expiration) < ttl/4 {
+				if next, ok := c.lease("raw", profile); ok {
+					l = next
+				}
+			}
+			if now := time.Now(); now.Before(l.Expiration) {
+				c.sign(ctx, "raw", now, l)
+			}
+			rest(ctx, 100*time.Millisecond)
+		}
+	})
+}
+
+// lease runs the helper for one of our own clients.
+func (c *crowd) lease(client, profile string) (lease, bool) {
+	l, err := c.h.lease(profile)
+	c.rawRuns[client].Add(1)
+	if err != nil {
+		c.failed(client, err.Error())
+	}
+	return l, err == nil
+}
+
+// sign sends one request of our own clients. What AWS says to it AWS counts.
+func (c *crowd) sign(ctx context.Context, client string, now time.Time, l lease) {
+	what := []request{whoAmI, listTopics}[now.Nanosecond()/1000%2]
+	if _, err := sendAs(ctx, clientAgents[client], c.aws.URL, what, l); err != nil && ctx.Err() == nil {
+		c.failed(client, err.Error())
+	}
 }
 
 // rest waits, or less if ctx ends.
@@ -141,9 +176,9 @@ func (c *crowd) goSDK(ctx context.Context, profile string) {
 // scale is how much shorter our leases live than the hour they should.
 func scale(ttl time.Duration) float64 { return float64(time.Hour) / float64(ttl) }
 
-// boto3 lets one long-lived Python program use all profiles.
+// boto3 lets one long-lived Python program use a few profiles.
 func (c *crowd) boto3(ctx context.Context, ttl time.Duration) {
-	cmd := exec.Command(python(c.h.t), append([]string{"testdata/boto3_client.py", c.aws.URL, fmt.Sprint(scale(ttl))}, c.profiles...)...)
+	cmd := exec.Command(python(c.h.t), append([]string{"testdata/boto3_client.py", c.aws.URL, fmt.Sprint(scale(ttl))}, c.few...)...)
 	cmd.Env = c.clientEnviron("boto3")
 	cmd.WaitDelay = 10 * time.Second
 	var stdout, stderr bytes.Buffer
@@ -179,8 +214,8 @@ func (c *crowd) cli(ctx context.Context) {
 		for i := 0; ctx.Err() == nil; i++ {
 			limit, cancel := context.WithTimeout(context.Background(), runLimit)
 			cmd := exec.CommandContext(limit, program, append([]string{
-				"--endpoint-url", c.aws.URL, "--profile", c.profiles[i%len(c.profiles)], "--region", "us-east-1",
-			}, verbs[i/len(c.profiles)%2]...)...)
+				"--endpoint-url", c.aws.URL, "--profile", c.few[i%len(c.few)], "--region", "us-east-1",
+			}, verbs[i/len(c.few)%2]...)...)
 			cmd.Env = environ
 			out, err := cmd.CombinedOutput()
 			cancel()
@@ -188,6 +223,7 @@ func (c *crowd) cli(ctx context.Context) {
 			if err != nil {
 				c.failed("aws-cli", fmt.Sprintf("%v: %s", err, out))
 			}
+			rest(ctx, ttl/4) // Python's start takes a processor to itself
 		}
 	})
 }
@@ -241,8 +277,8 @@ func (c *crowd) runsFile(client string) string { return c.h.path("clients", clie
 
 // runs is how often a client ran the helper.
 func (c *crowd) runs(client string) int {
-	if client == "raw" {
-		return int(c.rawRuns.Load())
+	if own := c.rawRuns[client]; own != nil {
+		return int(own.Load())
 	}
 	text, err := os.ReadFile(c.runsFile(client))
 	if err != nil {

@@ -49,7 +49,7 @@ func (h *home) launch() *daemon {
 	h.t.Helper()
 	d := &daemon{h: h, wrote: &buffer{}, done: make(chan struct{})}
 	d.cmd = exec.Command(filepath.Join(h.bin, "awskeyd"), "run", "--debug")
-	d.cmd.Env, d.cmd.Dir = append(h.environ(), "GORACE=halt_on_error=1"), h.dir
+	d.cmd.Env, d.cmd.Dir = h.environ(), h.dir
 	d.cmd.Stdout, d.cmd.Stderr = d.wrote, d.wrote
 	d.cmd.WaitDelay = 5 * time.Second // for whoever holds its output beyond its end
 	if err := d.cmd.Start(); err != nil {
@@ -88,6 +88,25 @@ func (d *daemon) answers() {
 		}
 		return ""
 	})
+}
+
+// over tells whether the process has ended.
+func (d *daemon) over() bool {
+	select {
+	case <-d.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// killed tells whether a SIGKILL has ended it.
+func (d *daemon) killed() bool {
+	if !d.over() {
+		return false
+	}
+	status, ok := d.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
 func (d *daemon) pid() int { return d.cmd.Process.Pid }

@@ -46,7 +46,13 @@ type output struct{ program, text string }
 // bytes.
 func newHome(t *testing.T, bin string) *home {
 	t.Helper()
-	base, err := os.MkdirTemp("/tmp", "awskeyd-e2e-")
+	return newHomeAt(t, bin, "/tmp")
+}
+
+// newHomeAt is newHome in another place than /tmp.
+func newHomeAt(t *testing.T, bin, dir string) *home {
+	t.Helper()
+	base, err := os.MkdirTemp(dir, "awskeyd-e2e-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,10 +64,13 @@ func newHome(t *testing.T, bin string) *home {
 		}
 	}
 	h.vars = map[string]string{
-		"HOME":            h.dir,
-		"USER":            "tester",
-		"LANG":            "C.UTF-8",
-		"PATH":            os.Getenv("PATH"),
+		"HOME": h.dir,
+		"USER": "tester",
+		"LANG": "C.UTF-8",
+		"PATH": os.Getenv("PATH"),
+		// A program under the race detector would sleep for a second at its end,
+		// and a client would get its lease when it is over.
+		"GORACE":          "atexit_sleep_ms=0 halt_on_error=1",
 		"XDG_RUNTIME_DIR": filepath.Join(base, "run"),
 		// A path without a bus, and not nothing: the bus would be looked for.
 		"DBUS_SESSION_BUS_ADDRESS": "unix:path=" + base + "/no-bus",
@@ -112,10 +121,12 @@ func (h *home) configure(sections ...string) {
 	h.write(".config/awskeyd/config.toml", strings.Join(sections, "\n"))
 }
 
+const passphrase = "correct horse battery staple"
+
 // fileStore is the configuration of the encrypted file store.
 func (h *home) fileStore() string {
 	h.t.Helper()
-	return "[store]\nbackend = \"file\"\npassphrase_file = \"" + h.write(".passphrase", "correct horse battery staple\n") + "\"\n"
+	return "[store]\nbackend = \"file\"\npassphrase_file = \"" + h.write(".passphrase", passphrase+"\n") + "\"\n"
 }
 
 // result is what became of one program.

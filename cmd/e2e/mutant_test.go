@@ -34,8 +34,8 @@ func TestADeactivationAtTheSwitchIsNoticed(t *testing.T) {
 	if len(e.refused) == 0 {
 		t.Error("nobody was refused")
 	}
-	for _, fault := range e.faults() {
-		t.Log("found: ", fault)
+	for _, flaw := range e.flaws() {
+		t.Log("found: ", flaw)
 	}
 }
 

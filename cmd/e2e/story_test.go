@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,36 +16,64 @@ import (
 	"github.com/awskeyd/awskeyd/daemon/awstest"
 )
 
-// ledger is all that AWS has answered, however long a test runs.
+// ledger is all that matters of what AWS has answered, however long a test runs.
 type ledger struct {
-	mu      sync.Mutex
-	calls   []awstest.Call
-	deleted int
+	mu        sync.Mutex
+	calls     []awstest.Call         // of the daemon, and whatever was refused
+	uses      map[string][]time.Time // by access key id: the clients' requests that AWS took
+	signed    map[string]int         // the same by client
+	rotations int                    // versions deleted that clients had used
+}
+
+func newLedger() *ledger {
+	return &ledger{uses: map[string][]time.Time{}, signed: map[string]int{}}
 }
 
 // enter is the emulator's hook.
 func (l *ledger) enter(_ context.Context, m awstest.Moment, c awstest.Call) {
-	if m != awstest.Answering {
+	// An answer that is lost on its way has no other moment.
+	if m == awstest.Seen || m == awstest.Executed && c.Fault == "" {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !c.ByDaemon() && c.Status == http.StatusOK {
+		l.uses[c.KeyID] = append(l.uses[c.KeyID], c.Time)
+		l.signed[clientOf(c.Client)]++
+		return
+	}
+	if m == awstest.Answering && c.Fault != "" && c.Executed {
+		return // it was entered when it was executed
+	}
+	c.Params = nil // these are many, and nobody looks at them
 	l.calls = append(l.calls, c)
-	if c.Executed && c.Action == "DeleteAccessKey" {
-		l.deleted++
+	if c.Executed && c.Action == "DeleteAccessKey" && len(l.uses[c.Target]) > 0 {
+		l.rotations++
 	}
 }
 
-func (l *ledger) all() []awstest.Call {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Clone(l.calls)
+// clientOf gives a User-Agent its client's name.
+func clientOf(agent string) string {
+	for client, begin := range clientAgents {
+		if strings.HasPrefix(agent, begin) {
+			return client
+		}
+	}
+	return agent
 }
 
-func (l *ledger) deletions() int {
+// over is how many rotations are.
+func (l *ledger) over() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.deleted
+	return l.rotations
+}
+
+// heard are the clients of which AWS has taken a request.
+func (l *ledger) heard() map[string]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.signed)
 }
 
 // story is one rotation of one key: what the daemon wrote down of it and what
@@ -63,8 +92,9 @@ func (s story) String() string {
 func short(id string) string { return id[max(0, len(id)-4):] }
 
 // stories reads the rotations of a key, which began as first, out of its
-// history and AWS's record. A story without an end has no deleted.
-func stories(key, first string, history []api.Event, calls []awstest.Call) []story {
+// history and AWS's record. A story without an end has no deleted. Nothing may
+// be entered any more.
+func (l *ledger) stories(key, first string, history []api.Event) []story {
 	var list []story
 	current := first
 	for _, e := range history {
@@ -72,7 +102,7 @@ func stories(key, first string, history []api.Event, calls []awstest.Call) []sto
 			continue
 		}
 		s := story{key: key, old: current, new: e.AccessKeyID, switched: e.Time}
-		for _, c := range calls {
+		for _, c := range l.calls {
 			if c.Executed && c.Target == s.old && c.Action == "UpdateAccessKey" && s.deactivated.IsZero() {
 				s.deactivated = c.Time
 			}
@@ -80,8 +110,8 @@ func stories(key, first string, history []api.Event, calls []awstest.Call) []sto
 				s.deleted = c.Time
 			}
 		}
-		for _, c := range calls {
-			if !c.ByDaemon() && c.KeyID == s.old && c.Status == http.StatusOK && c.Time.After(s.switched) && c.Time.Before(s.deactivated) {
+		for _, at := range l.uses[s.old] {
+			if at.After(s.switched) && at.Before(s.deactivated) {
 				s.signedByOld++
 			}
 		}
@@ -94,12 +124,12 @@ func stories(key, first string, history []api.Event, calls []awstest.Call) []sto
 // refusals are the requests that AWS refused, but for those that the daemon
 // itself signed with a next version to learn whether it works everywhere yet.
 // It returns how many these were.
-func refusals(list []story, calls []awstest.Call) (refused []awstest.Call, proving int) {
+func (l *ledger) refusals(list []story) (refused []awstest.Call, proving int) {
 	proved := map[string]time.Time{}
 	for _, s := range list {
 		proved[s.new] = s.switched
 	}
-	for _, c := range calls {
+	for _, c := range l.calls {
 		switch {
 		case c.Status != http.StatusForbidden:
 		case c.ByDaemon() && c.Time.Before(proved[c.KeyID]) && slices.Contains([]string{"GetCallerIdentity", "ListAccessKeys"}, c.Action):
@@ -109,24 +139,6 @@ func refusals(list []story, calls []awstest.Call) (refused []awstest.Call, provi
 		}
 	}
 	return refused, proving
-}
-
-// signed counts AWS's accepted requests by client.
-func signed(calls []awstest.Call) map[string]int {
-	counts := map[string]int{}
-	for _, c := range calls {
-		if c.Status != http.StatusOK || c.ByDaemon() {
-			continue
-		}
-		name := c.Client
-		for client, agent := range clientAgents {
-			if strings.HasPrefix(c.Client, agent) {
-				name = client
-			}
-		}
-		counts[name]++
-	}
-	return counts
 }
 
 // describe tells of a refused request what is needed to find out why.
