@@ -65,9 +65,9 @@ type Memory struct {
 	Condemned bool          // and the previous version, Active, has seen that the current one is not
 	NewARN    string        // what a check told: the IAM user was renamed
 
-	Fails     int       // tries in a row that failed
-	Failing   Verb      // what they tried
-	RetryAt   time.Time // local
+	Fails     int           // troubles since a record was written
+	FailedAt  time.Duration // Now.Awake at the last of them
+	RetryAt   time.Time     // local
 	RetryText string
 }
 

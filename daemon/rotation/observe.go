@@ -13,7 +13,7 @@ func Observe(r Record, m Memory, a Action, o Outcome, s Settings, n Now) Memory 
 	case Save:
 		if o.Result != OK {
 			m.Stuck = true
-			return trouble(r, m.anew(), a.Do, o, w, n) // what is known will be too old when the store is back
+			return trouble(r, m, o, w, n) // what is known will be too old when the store is back
 		}
 		was := m
 		m = m.after(n)
@@ -37,10 +37,10 @@ func Observe(r Record, m Memory, a Action, o Outcome, s Settings, n Now) Memory 
 		return m
 	case Reload:
 		if o.Result != OK {
-			return trouble(r, m, a.Do, o, w, n)
+			return trouble(r, m, o, w, n)
 		}
 		m.Fresh = true
-		return m.calm(a.Do)
+		return m.calm()
 	case Create:
 		return observeCreate(r, m, o, n)
 	case Prove:
@@ -53,9 +53,9 @@ func Observe(r Record, m Memory, a Action, o Outcome, s Settings, n Now) Memory 
 
 	switch {
 	case o.Result == OK && o.Date.IsZero():
-		return trouble(r, m.anew(), a.Do, Outcome{Text: "an answer came without a date; it cannot be AWS's"}, w, n)
+		return trouble(r, m, Outcome{Text: "an answer came without a date; it cannot be AWS's"}, w, n)
 	case o.Result == OK:
-		m = m.calm(a.Do)
+		m = m.calm()
 	case o.Result == Denied || o.Result == Missing:
 		if a.Do == Look || a.Do == Delete && o.Result == Missing {
 			break // evidence that is not to be had; a deletion that a List must confirm
@@ -65,14 +65,13 @@ func Observe(r Record, m Memory, a Action, o Outcome, s Settings, n Now) Memory 
 			return m
 		}
 		m.Answer, m.AnswerTo = &o, a.Do
-		return m.calm(a.Do)
+		return m.calm()
 	default:
-		m = m.anew()
-		return trouble(r, m, a.Do, o, w, n)
+		return trouble(r, m, o, w, n)
 	}
 	switch a.Do {
 	case List:
-		return observeList(r, m, a, o, w, n)
+		return observeList(r, m, o, w, n)
 	case Look:
 		m.Evidence, m.EvidenceAt = &o, n.Local
 	case Deactivate:
@@ -108,14 +107,13 @@ func observeProve(r Record, m Memory, a Action, o Outcome, s Settings, w waits, 
 	good := o.Result == OK && o.ARN == r.User.ARN
 	if a.Signer.ID == r.Current.ID { // the surviving version, or the clock
 		if !good || o.Date.IsZero() {
-			m = m.anew()
 			if o.Result == OK {
 				o.Text = "the access key belongs to " + o.ARN + " and not to " + r.User.ARN
 			}
-			return trouble(r, m, a.Do, o, w, n)
+			return trouble(r, m, o, w, n)
 		}
 		m.Survivor = m.Fresh
-		return m.calm(a.Do)
+		return m.calm()
 	}
 	gap := round(s, w)
 	switch {
@@ -124,7 +122,7 @@ func observeProve(r Record, m Memory, a Action, o Outcome, s Settings, w waits, 
 			m.First = n.Awake
 		}
 		m.Wins, m.Last = m.Wins+1, n.Awake
-		m = m.calm(a.Do)
+		m = m.calm()
 	case o.Result == OK && r.User.renamed(o.ARN):
 		m.Wins, m.CheckAt = 0, n.Awake // the user has another name: a check by the current version takes it in
 		m.RetryText = "the IAM user is now " + o.ARN
@@ -136,8 +134,10 @@ func observeProve(r Record, m Memory, a Action, o Outcome, s Settings, w waits, 
 		m.LastRefused = n.Local
 		m.RetryText = o.Text
 	default:
-		m.Wins = 0
-		return trouble(r, m, a.Do, o, w, n)
+		if o.Result != Throttled { // which says nothing of the key
+			m.Wins = 0
+		}
+		return trouble(r, m, o, w, n)
 	}
 	if m.Wins < 3 || m.Last-m.First < s.Prove {
 		m.RetryAt = n.Local.Add(gap)
@@ -146,10 +146,10 @@ func observeProve(r Record, m Memory, a Action, o Outcome, s Settings, w waits, 
 }
 
 // observeList keeps a List that can be acted on, and counts those that agree.
-func observeList(r Record, m Memory, a Action, o Outcome, w waits, n Now) Memory {
+func observeList(r Record, m Memory, o Outcome, w waits, n Now) Memory {
 	if !usable(r, o.Keys) {
 		m.Listed, m.Clear = nil, 0
-		return trouble(r, m, a.Do, Outcome{Text: "AWS does not list the current access key " + Short(r.Current.ID) + " as active, or still lists an old one"}, w, n)
+		return trouble(r, m, Outcome{Text: "AWS does not list the current access key " + Short(r.Current.ID) + " as active, or still lists an old one"}, w, n)
 	}
 	m.Loose = m.Loose || m.Doubt
 	m.Listed, m.ListedAt, m.Doubt = &o, n.Local, false
@@ -209,20 +209,29 @@ func (m Memory) cleared(r Record, w waits) bool {
 }
 
 // trouble makes the next try wait, longer each time; a secret that is not
-// stored yet never waits long.
-func trouble(r Record, m Memory, do Verb, o Outcome, w waits, n Now) Memory {
-	m.Fails, m.Failing = m.Fails+1, do
+// stored yet never waits long. Earlier trouble counts until a record is written,
+// or none has come for a while: a List that succeeds while the store is away is
+// no reason to hurry.
+func trouble(r Record, m Memory, o Outcome, w waits, n Now) Memory {
+	if n.Awake-m.FailedAt > 2*w.retryMost {
+		m.Fails = 0
+	}
+	m.Fails, m.FailedAt = m.Fails+1, n.Awake
 	most := w.retryMost
 	if m.Created != nil {
 		most = min(most, 10*time.Second)
 	}
 	m.RetryAt = n.Local.Add(backoff(r.Current.ID, m.Fails, w.retry, most))
 	m.RetryText = o.Text
+	// What was read and proved for a change of IAM does not outlive a minute, or
+	// anything but a plea for patience: the world may be another one.
+	if o.Result != Throttled || m.RetryAt.Sub(n.Local) > time.Minute {
+		m = m.anew()
+	}
 	return m
 }
 
-// anew forgets what was read and proved for a change of IAM: after trouble the
-// world may be another one.
+// anew forgets what was read and proved for a change of IAM.
 func (m Memory) anew() Memory {
 	m.Listed, m.Fresh, m.Survivor = nil, false, false
 	return m
@@ -242,11 +251,8 @@ func (m Memory) forward(n Now) Memory {
 	return m
 }
 
-// calm forgets earlier trouble with the same action: while the store is away, a
-// List that succeeds in between is no reason to hurry.
-func (m Memory) calm(do Verb) Memory {
-	if m.Failing == do {
-		m.Fails, m.Failing, m.RetryAt, m.RetryText = 0, "", time.Time{}, ""
-	}
+// calm ends the waiting for another try.
+func (m Memory) calm() Memory {
+	m.RetryAt, m.RetryText = time.Time{}, ""
 	return m
 }

@@ -44,7 +44,7 @@ func Due(r Record, s Settings) time.Time {
 		}
 		due = next
 		if !s.Loopback {
-			due = next.Add(jitter(r.Current.ID, 10*time.Minute))
+			due = next.Add(jitter(r.Current.ID, time.Hour)) // ten minutes are too few for a fleet on one schedule
 		}
 	}
 	if r.NotBefore.After(due) {
