@@ -10,8 +10,10 @@ cgo := $(if $(filter Darwin,$(shell uname)),1,0)
 vcs := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
 # Options of the demo, such as DEMO='--for 30s'.
 DEMO =
+# Options of the search, such as EXPLORE=-quick or EXPLORE=fleet.
+EXPLORE =
 
-.PHONY: build demo test test-long check bench clean
+.PHONY: build demo test test-long check bench explore clean
 unexport GOROOT
 
 build: # the three programs, into bin/
@@ -32,6 +34,9 @@ check: # the checks alone: format, modules, builds, vet and staticcheck on four 
 
 bench: # the helper's time over an empty program's, and credentials a second
 	@go=$$(.ci/toolchain) && GOTOOLCHAIN=local "$$go" run ./.ci/bench
+
+explore: # searches every fault for one that breaks a promise; EXPLORE=-quick takes seconds
+	@go=$$(.ci/toolchain) && GOTOOLCHAIN=local "$$go" run ./cmd/explore $(EXPLORE)
 
 clean:
 	@rm -rf bin

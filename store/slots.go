@@ -89,6 +89,7 @@ func (p pair) newer() error {
 type memory struct {
 	known     bool            // slots have been read or written by this process
 	seen      [slots]digest   // what they held then
+	numbers   [slots]uint64   // and under which number; 0 where nothing whole was
 	pending   [slots][]digest // own writes whose outcome is unknown: they may be there, or come yet
 	synced    bool            // what was seen has been forced to disk
 	foreign   bool            // the newest slot was written on another machine
@@ -100,7 +101,7 @@ func (m *memory) remember(p pair, machine string) {
 	m.known = true
 	for i, h := range p {
 		m.synced = m.synced && m.seen[i] == h.digest
-		m.seen[i] = h.digest
+		m.seen[i], m.numbers[i] = h.digest, h.seq
 	}
 	n, ok := p.newest()
 	m.foreign = ok && p[n].machine != machine
@@ -109,13 +110,14 @@ func (m *memory) remember(p pair, machine string) {
 // expects reports whether both slots hold what this process left there. A slot
 // with an unknown write of ours may hold what was there before, what was
 // written, or the pieces. And a write that a process before this one never had
-// confirmed may land only now: it is older than the other slot, which is as it was.
+// confirmed may land only now: it is older than the other slot, which is as it
+// was, or has the number that this process found there.
 func (m *memory) expects(p pair) bool {
 	for i, h := range p {
 		pending := m.pending[i]
 		switch other := p[1-i]; {
 		case h.digest == m.seen[i], slices.Contains(pending, h.digest), len(pending) > 0 && !h.whole():
-		case h.whole() && other.whole() && other.digest == m.seen[1-i] && h.machine == other.machine && h.seq < other.seq:
+		case h.whole() && other.whole() && other.digest == m.seen[1-i] && h.machine == other.machine && (h.seq < other.seq || h.seq == m.numbers[i]):
 		default:
 			return false
 		}
@@ -208,7 +210,7 @@ func (s *Store) write(ctx context.Context, m *memory, e envelope) error {
 	}
 	failpoint.At("store.slot.synced")
 	m.forget(e.slot, d)
-	m.seen[e.slot] = d
+	m.seen[e.slot], m.numbers[e.slot] = d, e.seq
 	return nil
 }
 

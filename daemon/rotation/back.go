@@ -83,7 +83,7 @@ func decideBack(r Record, m Memory, s Settings, n Now, w waits) Action {
 		}}
 	case m.RefusedFor >= w.giveUp, m.cleared(r, w):
 		return lost(r, s, n, m.RetryText)
-	case !m.Activated && !m.Fresh:
+	case !m.Activated && !m.fresh(n):
 		return Action{Do: Reload}
 	case !m.Activated:
 		return Action{Do: Activate, Signer: s.by(signer), Target: r.Next.ID}

@@ -114,7 +114,7 @@ func deactivate(r Record, m Memory, s Settings, n Now) Action {
 		return Action{Do: Save, Record: next}
 	case m.Answer != nil:
 		return refused(r, *m.Answer, n)
-	case !m.Fresh:
+	case !m.fresh(n):
 		return Action{Do: Reload}
 	case !m.Survivor && !r.unborn():
 		return prove(r.Current)
@@ -205,8 +205,6 @@ func decideDeleting(r Record, m Memory, s Settings, n Now, w waits) Action {
 	switch {
 	case m.Answer != nil:
 		return refused(r, *m.Answer, n)
-	case !m.Fresh:
-		return Action{Do: Reload}
 	case !m.recent(n):
 		return look
 	}
@@ -224,6 +222,8 @@ func decideDeleting(r Record, m Memory, s Settings, n Now, w waits) Action {
 			return hold(r, n, Reactivated, r.Victim.ID, "")
 		}
 		return look
+	case !m.fresh(n):
+		return Action{Do: Reload}
 	case !m.Survivor && !r.unborn():
 		return prove(r.Current)
 	default:

@@ -9,6 +9,13 @@ import (
 	"github.com/awskeyd/awskeyd/store/secret"
 )
 
+const arn = "arn:aws:iam::123456789012:user/eng/bob"
+
+var settings = rotation.Settings{
+	Every: 75 * 24 * time.Hour, TTL: time.Hour, Prove: time.Minute, Settle: 20 * time.Minute,
+	Grace: 24 * time.Hour, ImportedGrace: 7 * 24 * time.Hour, Monitor: 7 * 24 * time.Hour,
+}
+
 var t0 = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
 func version(id string) rotation.Version {
@@ -49,7 +56,7 @@ func TestGatesOfDraining(t *testing.T) {
 	decided := draining()
 	decided.Victim.Decided = true
 	quiet := rotation.Memory{Evidence: &rotation.Outcome{Result: rotation.OK}, EvidenceAt: t0.Add(day)}
-	fresh := rotation.Memory{Fresh: true, Survivor: true}
+	fresh := rotation.Memory{Fresh: true, FreshAt: t0.Add(day), Survivor: true}
 	handedOut := at(day)
 	handedOut.HandedOut = t0.Add(day + 30*time.Minute)
 	restarted := at(day)
@@ -83,7 +90,7 @@ func TestGatesOfDraining(t *testing.T) {
 		{"a doubtful clock keeps gates shut", draining(), lastUsed(0, day), skewed, "wait clock"},
 		{"a clock that jumped back holds", draining(), lastUsed(0, day), jumped, "save held clock"},
 		{"the record is read again first", decided, rotation.Memory{}, at(day), "reload"},
-		{"the survivor proves itself", decided, rotation.Memory{Fresh: true}, at(day), "prove"},
+		{"the survivor proves itself", decided, rotation.Memory{Fresh: true, FreshAt: t0.Add(day)}, at(day), "prove"},
 		{"and only then", decided, fresh, at(day), "deactivate"},
 	} {
 		if got := describe(rotation.Decide(c.r, c.m, settings, c.n)); got != c.want {
@@ -204,7 +211,7 @@ func TestPersonsRequests(t *testing.T) {
 	if err != nil || deleting.Victim == nil || deleting.Victim.ID != idX {
 		t.Fatalf("delete-it: %v %+v", err, deleting.Victim)
 	}
-	if a := rotation.Decide(deleting, rotation.Memory{Fresh: true, Survivor: true}, settings, at(time.Hour)); a.Do != rotation.Deactivate || a.Target != idX {
+	if a := rotation.Decide(deleting, rotation.Memory{Fresh: true, FreshAt: t0.Add(time.Hour), Survivor: true}, settings, at(time.Hour)); a.Do != rotation.Deactivate || a.Target != idX {
 		t.Errorf("after delete-it: %s", describe(a))
 	}
 	if _, err := rotation.Resolve(steady, "retry", settings, at(0)); err == nil {

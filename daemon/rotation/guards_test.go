@@ -84,7 +84,7 @@ func TestDoubtAsksIAMFirst(t *testing.T) {
 			continue
 		}
 		n := at(9 * 24 * time.Hour)
-		if a := rotation.Decide(r, rotation.Memory{Doubt: true, Fresh: true, Survivor: true, Unsent: true}, settings, n); a.Do != rotation.List {
+		if a := rotation.Decide(r, rotation.Memory{Doubt: true, Fresh: true, FreshAt: n.Local, Survivor: true, Unsent: true}, settings, n); a.Do != rotation.List {
 			t.Errorf("%s in doubt: %s", name, describe(a))
 		}
 		m := rotation.Observe(r, rotation.Memory{Doubt: true}, rotation.Action{Do: rotation.Save, Record: r}, rotation.Outcome{Result: rotation.OK}, settings, n)
@@ -280,7 +280,7 @@ func TestReactivatedIsSeenTwice(t *testing.T) {
 	r := recs()["deleting"]
 	n := at(9 * 24 * time.Hour)
 	active := rotation.Outcome{Result: rotation.OK, Date: t0, Keys: []rotation.KeyInfo{{ID: idNew, Active: true}, {ID: idOld, Active: true}}}
-	m := rotation.Observe(r, rotation.Memory{Fresh: true, Survivor: true}, rotation.Action{Do: rotation.List}, active, settings, n)
+	m := rotation.Observe(r, rotation.Memory{Fresh: true, FreshAt: t0, Survivor: true}, rotation.Action{Do: rotation.List}, active, settings, n)
 	m.RetryAt = time.Time{}
 	if got := describe(rotation.Decide(r, m, settings, n)); got != "list" {
 		t.Errorf("one List that may be from the past: %s", got)
@@ -293,7 +293,7 @@ func TestReactivatedIsSeenTwice(t *testing.T) {
 		t.Errorf("ten minutes of them: %s", got)
 	}
 	// deleted, and still shown by a List from the past
-	m = rotation.Observe(r, rotation.Memory{Fresh: true, Survivor: true}, rotation.Action{Do: rotation.Delete}, rotation.Outcome{Result: rotation.OK, Date: t0}, settings, n)
+	m = rotation.Observe(r, rotation.Memory{Fresh: true, FreshAt: t0, Survivor: true}, rotation.Action{Do: rotation.Delete}, rotation.Outcome{Result: rotation.OK, Date: t0}, settings, n)
 	past := rotation.Outcome{Result: rotation.OK, Date: t0, Keys: []rotation.KeyInfo{{ID: idNew, Active: true}, {ID: idOld}}}
 	m = rotation.Observe(r, m, rotation.Action{Do: rotation.List}, past, settings, n)
 	m.RetryAt, m.Fresh, m.Survivor = time.Time{}, true, true

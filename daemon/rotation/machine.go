@@ -79,11 +79,11 @@ func (s Settings) by(v Version) Version {
 	return v
 }
 
-// list asks what IAM has. On the way back to an earlier version the current one
-// may be what is broken: then each signs in turn.
+// list asks what IAM has. Where there is another version to go on with, the
+// current one may be what is broken: then each signs in turn.
 func list(r Record, m Memory, s Settings) Action {
 	signer := r.Current
-	if r.Back != nil && m.Fails%2 == 1 {
+	if r.Phase == Proving && m.Fails%2 == 1 {
 		signer = *r.Next
 	}
 	return Action{Do: List, Signer: s.by(signer)}
@@ -178,8 +178,9 @@ func refused(r Record, o Outcome, n Now) Action {
 func usable(r Record, keys []KeyInfo) bool {
 	current := find(keys, r.Current.ID)
 	alive := current != nil && current.Active || r.unborn()
-	if r.Back != nil { // the way back may be taken because the current version is broken
-		alive = alive || find(keys, r.Next.ID) != nil
+	if r.Phase == Proving { // somebody may have ended the current version: that is no news from the past
+		next := find(keys, r.Next.ID)
+		alive = alive || next != nil && (next.Active || r.Back != nil)
 	}
 	return alive && !slices.ContainsFunc(keys, func(k KeyInfo) bool { return slices.Contains(r.Ended, k.ID) })
 }

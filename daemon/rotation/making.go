@@ -107,10 +107,18 @@ func decideOrphan(r Record, m Memory, s Settings, n Now, w waits) Action {
 	if a, wait := evidence(r, m, s, n, gate, patient, r.Victim.Since, true); wait {
 		return a
 	}
-	if e := m.Evidence; e.Used.After(r.Excused) {
+	switch e := m.Evidence; {
+	case e.Used.After(r.Excused):
 		return hold(r, n, OrphanUsed, r.Victim.ID, e.Where)
+	case e.Result == OK || slices.Contains(n.Noted, r.Victim.ID):
+		return decided(r)
+	case !m.recent(n):
+		return list(r, m, s)
+	case find(m.Listed.Keys, r.Victim.ID) == nil:
+		return Action{Do: Save, Record: enter(r, Deleting, n)} // somebody else ended it; Lists must confirm it
+	default: // ours by its date alone, and nobody tells whether it was used
+		return hold(r, n, AccessDenied, r.Victim.ID, e.Text)
 	}
-	return decided(r)
 }
 
 // decideProving tries the next version until it works everywhere, as far as that

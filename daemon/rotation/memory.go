@@ -49,7 +49,8 @@ type Memory struct {
 	First, Last time.Duration // Now.Awake at the first and the last of them: no step of the wall clock makes them enough
 	RefusedFor  time.Duration // answered refusals, added up
 	LastRefused time.Time
-	Fresh       bool      // the record was read again from the store
+	Fresh       bool // the record was read again from the store
+	FreshAt     time.Time
 	Survivor    bool      // the surviving version passed a round after that
 	GoneAt      time.Time // deleting: when Delete was answered, local clock
 	Evidence    *Outcome  // the last Look that answered
@@ -87,4 +88,10 @@ const longest = 2 * time.Hour
 // IAM before a sleep, or before the network went, says nothing.
 func (m Memory) recent(n Now) bool {
 	return m.Listed != nil && n.Local.Sub(m.ListedAt).Abs() <= time.Minute
+}
+
+// fresh reports whether the record was read again a moment ago. What was read,
+// and proved after it, does not outlive a sleep.
+func (m Memory) fresh(n Now) bool {
+	return m.Fresh && n.Local.Sub(m.FreshAt).Abs() <= time.Minute
 }

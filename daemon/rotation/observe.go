@@ -39,7 +39,7 @@ func Observe(r Record, m Memory, a Action, o Outcome, s Settings, n Now) Memory 
 		if o.Result != OK {
 			return trouble(r, m, o, w, n)
 		}
-		m.Fresh = true
+		m.Fresh, m.FreshAt, m.Survivor = true, n.Local, false
 		return m.calm()
 	case Create:
 		return observeCreate(r, m, o, n)

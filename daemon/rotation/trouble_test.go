@@ -47,11 +47,10 @@ func TestNothingIsDeletedOnOldNews(t *testing.T) {
 	ok := rotation.Outcome{Result: rotation.OK, ARN: arn, Date: n.Local}
 	lst := ok
 	lst.Keys = []rotation.KeyInfo{{ID: idNew, Active: true}, {ID: idOld}}
-	step(rotation.Reload, ok)
 	step(rotation.List, lst)
+	step(rotation.Reload, ok)
 	step(rotation.Prove, rotation.Outcome{Result: rotation.NotSent})
 	n.Local = n.Local.Add(10 * time.Hour) // offline; meanwhile an administrator makes it Active
-	step(rotation.Reload, ok)
 	lst.Keys = []rotation.KeyInfo{{ID: idNew, Active: true}, {ID: idOld, Active: true}}
 	step(rotation.List, lst)
 	for range 20 {
@@ -72,7 +71,7 @@ func TestASecondDeleteIsGuardedLikeTheFirst(t *testing.T) {
 	r := recs()["deleting"]
 	n := at(9 * 24 * time.Hour)
 	ok := rotation.Outcome{Result: rotation.OK, ARN: arn, Date: n.Local}
-	m := rotation.Memory{Fresh: true, Survivor: true, Listed: &ok}
+	m := rotation.Memory{Fresh: true, FreshAt: t0, Survivor: true, Listed: &ok}
 	a := rotation.Action{Do: rotation.Delete}
 	m = rotation.Observe(r, m, a, ok, settings, n)
 	if m.Fresh || m.Survivor {
