@@ -137,7 +137,12 @@ func (m *memory) begin(s slot, d digest) {
 }
 
 func (m *memory) forget(s slot, d digest) {
-	m.pending[s] = slices.DeleteFunc(m.pending[s], func(e digest) bool { return e == d })
+	for i := len(m.pending[s]) - 1; i >= 0; i-- {
+		if m.pending[s][i] == d { // one of them: the same write may have been tried before
+			m.pending[s] = slices.Delete(m.pending[s], i, i+1)
+			return
+		}
+	}
 }
 
 // read fetches both slots of a record. A failing keychain is an error; what a

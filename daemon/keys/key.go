@@ -57,16 +57,16 @@ type Key struct {
 	done    chan struct{}
 	cancel  context.CancelFunc
 
-	mu       sync.Mutex // guards what follows; only the goroutine writes
-	loaded   bool
-	loadErr  error
-	r        rotation.Record
-	m        rotation.Memory
-	waiting  rotation.Action
-	previous *served // the version before current, for what was handed out of it
-	awsClock rotation.Clock
-	afresh   int // how often the record was read again because it was not certain
-	aws      AWS
+	mu        sync.Mutex // guards what follows; only the goroutine writes
+	loaded    bool
+	loadErr   error
+	r         rotation.Record
+	m         rotation.Memory
+	waiting   rotation.Action
+	previous  *served // the version before current, for what was handed out of it
+	awsClock  rotation.Clock
+	surprises int // how often the store held something else, and it began afresh
+	aws       AWS
 }
 
 // ask is a person's request: a change of the record, made between two steps.
@@ -228,24 +228,41 @@ func (k *Key) carryOut(ctx context.Context, a ask) error {
 
 // load reads the record and begins to hand out its current version.
 func (k *Key) load(ctx context.Context) error {
-	rec, err := k.set.store.Load(ctx, k.name)
+	rec, r, err := k.read(ctx)
 	if err == nil {
-		var r rotation.Record
-		r, err = rotation.Decode(rec.Payload)
-		clear(rec.Payload)
-		if err == nil {
-			return k.adopt(rec, r)
-		}
-		err = fmt.Errorf("%w: %w", store.ErrDamaged, err)
-		if errors.Is(err, rotation.ErrNewer) {
-			err = fmt.Errorf("%w: upgrade awskeyd", rotation.ErrNewer)
-		}
+		return k.adopt(rec, r)
 	}
 	k.mu.Lock()
 	k.loadErr = err
 	k.mu.Unlock()
 	k.set.log.Warn("cannot read the record of a key", "key", k.name, "error", err)
 	return err
+}
+
+// read reads the record and leaves everything as it is.
+func (k *Key) read(ctx context.Context) (store.Record, rotation.Record, error) {
+	rec, err := k.set.store.Load(ctx, k.name)
+	if err != nil {
+		return rec, rotation.Record{}, err
+	}
+	r, err := rotation.Decode(rec.Payload)
+	clear(rec.Payload)
+	switch {
+	case errors.Is(err, rotation.ErrNewer):
+		err = fmt.Errorf("%w: upgrade awskeyd", rotation.ErrNewer)
+	case err != nil:
+		err = fmt.Errorf("%w: %w", store.ErrDamaged, err)
+	}
+	return rec, r, err
+}
+
+// afresh begins anew, like a process that starts, after the store was found to
+// hold something else: what an earlier process never had confirmed may land at
+// any time, and then the slots do not agree. If they do, somebody has put them
+// there; another machine's record is nobody's to take without being asked.
+func (k *Key) afresh(ctx context.Context) bool {
+	rec, r, err := k.read(ctx)
+	return err == nil && !rec.Certain && !rec.Foreign && k.adopt(rec, r) == nil
 }
 
 func (k *Key) adopt(rec store.Record, r rotation.Record) error {

@@ -86,10 +86,8 @@ func (k *Key) save(ctx context.Context, a rotation.Action) (rotation.Outcome, er
 	if err := k.set.store.Save(context.WithoutCancel(ctx), k.name, payload); err != nil {
 		switch {
 		case !errors.Is(err, store.ErrChanged):
-		case (k.m.Doubt || k.m.Loose) && k.afresh < 3 && k.load(ctx) == nil:
-			// What the process before never had confirmed has landed only now. It
-			// was not certain that its last word was read: read it again.
-			k.afresh++
+		case k.m.Created == nil && k.surprises < 3 && k.afresh(ctx):
+			k.surprises++
 		default:
 			k.bar(rotation.StoreChanged, err.Error())
 		}

@@ -48,6 +48,9 @@ func leak(r Record) (Record, error) {
 	case r.Phase == Held:
 		next.Phase = r.Hold.Phase
 	}
+	if next.Victim != nil && next.Victim.Why == Rotated {
+		next.Victim.Why = Leaked // no way back to that one either
+	}
 	next.Hold, next.Leaked, next.Asked, next.NotBefore = nil, true, true, time.Time{}
 	return next, nil
 }
