@@ -94,7 +94,7 @@ func (k *Key) lift(ctx context.Context, choice string) error {
 	}
 	k.mu.Lock()
 	// Ask IAM before anything is changed.
-	k.m = rotation.Memory{Doubt: true, AwakeMark: time.Since(k.set.began)}
+	k.m = rotation.Memory{Doubt: true, AwakeMark: time.Since(k.set.began), Stopped: k.m.Stopped}
 	k.mu.Unlock()
 	k.set.tell(k.name, rotation.Event{Name: "resolved", Text: "resolved: " + choice})
 	return errSettled

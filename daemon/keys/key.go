@@ -273,7 +273,11 @@ func (k *Key) adopt(rec store.Record, r rotation.Record) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.aws = aws
-	k.r, k.m = r, rotation.Memory{Doubt: !rec.Certain, AwakeMark: time.Since(k.set.began)}
+	m := rotation.Memory{Doubt: !rec.Certain, AwakeMark: time.Since(k.set.began)}
+	if k.r.Current.ID == r.Current.ID {
+		m.Stopped = k.m.Stopped // since when this process hands it out
+	}
+	k.r, k.m = r, m
 	k.loaded, k.loadErr = true, nil
 	if rec.Foreign {
 		k.m.Barrier = &rotation.Hold{Code: rotation.OtherMachine, Phase: r.At(), Since: k.set.Wall().UTC()}

@@ -83,7 +83,7 @@ func replaceDead(r Record, s Settings, n Now) Action {
 	next := enter(r, Draining, n)
 	dead := r.Current
 	next.Current, next.Previous = *r.Previous, &dead
-	next.Switched, next.Stopped = n.Local.UTC().Truncate(time.Millisecond).Add(time.Millisecond), n.AWS()
+	next.Switched, next.Stopped = n.Local.UTC().Truncate(time.Millisecond).Add(time.Millisecond), time.Time{}
 	next = drain(next, s, n)
 	next.DeactivateAt, next.PatientAt = time.Time{}, time.Time{}
 	a := hold(next, n, CurrentDead, dead.ID, "")

@@ -49,6 +49,19 @@ func decideDraining(r Record, m Memory, s Settings, n Now, w waits) Action {
 	if r.Leaked {
 		return deactivate(r, m, s, n)
 	}
+	if r.Stopped.IsZero() {
+		// The switch may have become durable without its process knowing: that one
+		// went on handing out the old version until it died. We do not.
+		next := r.clone()
+		switch next.Stopped = m.Stopped; {
+		case !m.Stopped.IsZero():
+		case !n.Known:
+			return prove(r.Current)
+		default:
+			next.Stopped = n.AWS()
+		}
+		return Action{Do: Save, Record: next}
+	}
 	served := r.ServedUntil(n.HandedOut, n.LockTaken)
 	if ahead(r, s, n) {
 		return hold(r, n, ClockDoubt, r.Victim.ID, served.UTC().Format(time.RFC3339))
@@ -64,18 +77,21 @@ func decideDraining(r Record, m Memory, s Settings, n Now, w waits) Action {
 	if r.Victim.Decided {
 		return deactivate(r, m, s, n)
 	}
-	gate, why := served.Add(max(s.Settle, w.evidence)), ForEvidence
-	if end := n.local(r.DeactivateAt); end.After(gate) {
-		gate, why = end, ForGrace
-	}
-	if n.Local.Before(gate) {
-		return Action{Do: Wait, Until: gate, Why: why}
-	}
 	// Of our own clients none can have used it later. Not served: every start of
 	// the daemon moves that on, and would excuse a stranger.
 	last := r.Stopped.Add(r.MaxTTL)
 	if lease := n.HandedOut.Add(n.Offset); lease.After(last) {
 		last = lease
+	}
+	gate, why := served.Add(max(s.Settle, w.evidence)), ForEvidence
+	if told := n.local(last.Add(2*grain + w.evidence)); w.evidence > 0 && told.After(gate) {
+		gate = told // before that, a later use need not show
+	}
+	if end := n.local(r.DeactivateAt); end.After(gate) {
+		gate, why = end, ForGrace
+	}
+	if n.Local.Before(gate) {
+		return Action{Do: Wait, Until: gate, Why: why}
 	}
 	if a, wait := evidence(r, m, s, n, gate, n.local(r.PatientAt), last, false); wait {
 		return a

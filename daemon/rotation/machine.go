@@ -1,9 +1,6 @@
 package rotation
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
 // Decide names the next action. The same arguments give the same action.
 func Decide(r Record, m Memory, s Settings, n Now) Action {
@@ -40,7 +37,7 @@ func decide(r Record, m Memory, s Settings, n Now, w waits) Action {
 	case m.Doubt:
 		return list(r, m, s) // a usable List ends the doubt
 	case m.Loose:
-		return Action{Do: Save, Record: firm(r, n)} // on disk, before anything is changed on its word
+		return Action{Do: Save, Record: r} // on disk, before anything is changed on its word
 	}
 	switch r.Phase {
 	case Steady:
@@ -56,18 +53,6 @@ func decide(r Record, m Memory, s Settings, n Now, w waits) Action {
 	default:
 		return decideDeleting(r, m, s, n, w)
 	}
-}
-
-// firm is a record that may have become durable long after it was written. If it
-// is that of a switch, the process that wrote it went on handing out the old
-// version until it died.
-func firm(r Record, n Now) Record {
-	if r.Phase != Draining {
-		return r
-	}
-	next := r.clone()
-	next.Switched, next.Stopped = n.Local.UTC().Truncate(time.Millisecond).Add(time.Millisecond), n.AWS()
-	return next
 }
 
 // by is who signs a call to IAM: the administrator's current version where the

@@ -158,7 +158,7 @@ func switched(r Record, s Settings, n Now) Record {
 	previous := r.Current
 	next.Current, next.Next, next.Previous, next.Back = *r.Next, nil, &previous, nil
 	// Up: leases are counted from here.
-	next.Switched, next.Stopped = n.Local.UTC().Truncate(time.Millisecond).Add(time.Millisecond), n.AWS()
+	next.Switched, next.Stopped = n.Local.UTC().Truncate(time.Millisecond).Add(time.Millisecond), time.Time{}
 	return drain(next, s, n)
 }
 

@@ -57,6 +57,8 @@ type Memory struct {
 	EvidenceAt  time.Time
 	AwakeMark   time.Duration // Now.Awake when Record.Awake was last written
 
+	Stopped time.Time // AWS's clock: when this process knew that the switch was durable
+
 	Activated bool // rollback: Activate was answered, and no later List has shown otherwise
 	Shown     bool // rollback: a List has shown the earlier version Active
 
@@ -76,7 +78,7 @@ type Memory struct {
 func (m Memory) after(n Now) Memory {
 	return Memory{
 		Barrier: m.Barrier, Doubt: m.Doubt, Tries: m.Tries, AwakeMark: n.Awake,
-		CheckAt: m.CheckAt, Dead: m.Dead, DeadText: m.DeadText,
+		CheckAt: m.CheckAt, Dead: m.Dead, DeadText: m.DeadText, Stopped: m.Stopped,
 	}
 }
 

@@ -29,7 +29,7 @@ func Observe(r Record, m Memory, a Action, o Outcome, s Settings, n Now) Memory 
 			m.Evidence, m.EvidenceAt = was.Evidence, was.EvidenceAt
 		}
 		if a.Record.Current.ID != r.Current.ID { // proved a moment ago
-			m.Dead, m.DeadText, m.CheckAt = 0, "", n.Awake+w.check
+			m.Dead, m.DeadText, m.CheckAt, m.Stopped = 0, "", n.Awake+w.check, n.AWS()
 		}
 		return m
 	case Note:

@@ -128,7 +128,7 @@ type Record struct {
 	Back      *Back     // proving: next is an earlier version to return to
 
 	Switched      time.Time     // the switch, local clock, for served_until
-	Stopped       time.Time     // the switch, AWS's clock, for last-used evidence
+	Stopped       time.Time     // AWS's clock; by then the old one was handed out no more. Zero: nobody has known of the switch yet
 	DeactivateAt  time.Time     // AWS's clock; end of the grace
 	PatientAt     time.Time     // AWS's clock; end of the grace where no last-used evidence is to be had
 	DeactivatedAt time.Time     // AWS's clock
