@@ -45,8 +45,7 @@ var effectNames = [effects]string{"sts", "iam", "list", "witness", "look", "crea
 
 func (e Effect) String() string { return effectNames[e] }
 
-func (e Effect) aws() bool  { return e <= AskDelete }
-func (e Effect) item() bool { return e >= ItemGet && e <= ItemSync }
+func (e Effect) aws() bool { return e <= AskDelete }
 
 // changes reports whether the effect changes something that a lost or late
 // request can leave changed.
@@ -84,9 +83,6 @@ var kindNames = [kinds]string{"done", "before", "after", "unsure", "late", "cras
 	"away", "throttled", "rejected", "past", "torn", "dropped", "lie", "vanish"}
 
 func (k Kind) String() string { return kindNames[k] }
-
-// dies reports whether the process does not survive it.
-func (k Kind) dies() bool { return k >= CrashBefore && k <= PowerAfter }
 
 // harmless reports whether a schedule of such faults alone must end without a
 // person: crashes, the network, throttling, and a store that fails but does not

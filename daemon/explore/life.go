@@ -68,7 +68,7 @@ func guard(do func()) (dead *died, v *Violation) {
 }
 
 // tooLong is more actions than any life needs.
-const tooLong = 5000
+const tooLong = 12000
 
 // ended says whether there is nothing more to wait for.
 func (w *World) ended() (ending, bool) {

@@ -85,7 +85,6 @@ type year struct {
 	subjects []subject
 	clients  []*client
 	faults   atomic.Int32 // of the keychain, per mill
-	until    time.Time
 
 	goroutines []int   // at the end of each quarter
 	own        []int64 // bytes that the daemon's end set free, likewise, and after a month of one process
