@@ -29,11 +29,12 @@ const runLimit = time.Minute
 // home is a person's home with a runtime folder beside it. Every program of
 // ours that runs in it finds its files, its socket and its bus there alone.
 type home struct {
-	t    *testing.T
-	base string // holds all the rest, and nothing else
-	dir  string // HOME
-	bin  string // the three programs
-	vars map[string]string
+	t      *testing.T
+	base   string     // holds all the rest, and nothing else
+	dir    string     // HOME
+	bin    string     // the three programs
+	varsMu sync.Mutex // guards vars once clients run
+	vars   map[string]string
 
 	mu      sync.Mutex
 	outputs []output // what every program wrote
@@ -82,9 +83,15 @@ func newHomeAt(t *testing.T, bin, dir string) *home {
 }
 
 // env is the home's environment as our packages take it.
-func (h *home) env(name string) string { return h.vars[name] }
+func (h *home) env(name string) string {
+	h.varsMu.Lock()
+	defer h.varsMu.Unlock()
+	return h.vars[name]
+}
 
 func (h *home) environ() []string {
+	h.varsMu.Lock()
+	defer h.varsMu.Unlock()
 	var list []string
 	for name, value := range h.vars {
 		list = append(list, name+"="+value)

@@ -24,7 +24,9 @@ func (h *home) steeringFile() string { return filepath.Join(h.base, "steering") 
 func (h *home) steer(rules ...string) {
 	h.t.Helper()
 	path := h.steeringFile()
+	h.varsMu.Lock()
 	h.vars["AWSKEYD_FAILPOINTS"] = path
+	h.varsMu.Unlock()
 	// The passings are counted anew whenever the text differs.
 	text := strings.Join(rules, "\n") + strings.Repeat("\n", 1+strings.Count(h.steered(), "\n"))
 	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {

@@ -30,8 +30,8 @@ func TestQuickSearchFindsNothing(t *testing.T) {
 // TestReplayTellsALife step by step, to its end.
 func TestReplayTellsALife(t *testing.T) {
 	bin := built(t)
-	out, err := exec.Command(bin, "replay", "loopback 17=crash-after @30=pause").Output()
-	for _, want := range []string{"effect 17: sync in creating: crash-after", "a process begins", "point 30: pause", "it ends with paused"} {
+	out, err := exec.Command(bin, "replay", "loopback 20=crash-after @30=pause").Output()
+	for _, want := range []string{"effect 20: sync in creating: crash-after", "a process begins", "point 30: pause", "it ends with paused"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

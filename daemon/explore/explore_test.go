@@ -67,7 +67,7 @@ func TestALifeIsAFunctionOfItsSchedule(t *testing.T) {
 		rec := newRecorder()
 		var first, second []string
 		rec.log = func(format string, a ...any) { first = append(first, fmt.Sprintf(format, a...)) }
-		e, made, _, _ := walk(b, &walker{intn: drawn(t), until: 120, every: 10, people: true}, rec)
+		e, made, _, _ := walk(b, &walker{intn: drawn(t), until: 120, every: 10, people: false}, rec)
 		if e.broken != nil {
 			t.Fatal(e.broken.Text, "\n", made)
 		}
