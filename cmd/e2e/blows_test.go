@@ -153,10 +153,19 @@ func dryRuns(t *testing.T, bin string) map[string][]string {
 // and whatever else an operation wants.
 func blows(passed map[string][]string) (list []blow) {
 	seen := map[string]bool{}
+	timed := map[string]string{}
+	for _, o := range operations() {
+		for _, p := range o.timed {
+			timed[p] = o.name
+		}
+	}
 	for _, o := range operations() {
 		count := map[string]int{}
 		last := map[string]bool{} // whether the latest passing is in the list
 		for _, p := range passed[o.name] {
+			if by := timed[p]; by != "" && by != o.name {
+				continue
+			}
 			count[p]++
 			also := thorough && slices.ContainsFunc(o.also, func(begin string) bool { return strings.HasPrefix(p, begin) })
 			if last[p] = !seen[p] || also; last[p] {

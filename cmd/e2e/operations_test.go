@@ -26,6 +26,7 @@ type operation struct {
 	failing  bool     // the keyring's faults are tried on it
 	slow     bool     // left out of a quick run
 	also     []string // beginnings of points: all their passings count, not only what no operation before has passed
+	timed    []string // points that time alone brings about: no other operation can count on them
 	prepare  func(*stage)
 	// step looks how things stand and does what a person would do next. It says
 	// what is missing; nothing when it is over. While there is no daemon it
@@ -54,6 +55,7 @@ func operations() []operation {
 		{name: "rename", failing: true, also: []string{"store.slot."}, step: renames},
 		{name: "remove", failing: true, also: []string{"store.slot."}, gone: true, step: removes},
 		{name: "take over", prepare: fromElsewhere, step: takesOver},
+		{name: "prove the key in use", timed: []string{"aws.asking.check", "aws.answered.check"}, step: checks},
 		{name: "start", prepare: func(s *stage) { s.d.stop() }, step: starts},
 		{name: "stop", step: stops},
 		{name: "stop with a key that cannot be stored", slow: true, prepare: failAfterCreation, step: stopsUnstored},
@@ -229,6 +231,19 @@ func takesOver(s *stage) string {
 		s.h.awskey("resolve", "work", "take-over")
 	}
 	return s.says()
+}
+
+// checks waits until the daemon has once more proved the version in use, which
+// it does every few seconds against an emulator.
+func checks(s *stage) string {
+	done := strings.Count(s.h.log(), "action=check")
+	if s.checks == 0 {
+		s.checks = done + 1
+	}
+	if done >= s.checks {
+		return ""
+	}
+	return "it has not proved its key since: " + s.says()
 }
 
 func starts(s *stage) string {

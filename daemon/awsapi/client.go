@@ -122,32 +122,41 @@ func (c *Client) ListKeys(ctx context.Context, creds Credentials, user string) (
 	var keys []Key
 	meta, err := c.call(ctx, creds, "ListAccessKeys", "asked IAM for the access keys of "+user, []string{user},
 		func(ctx context.Context) error {
-			in := iam.ListAccessKeysInput{UserName: &user}
-			for range maxPages {
-				out, err := c.iam.ListAccessKeys(ctx, &in, iamSigner(creds))
+			return pages(func(marker *string) (bool, *string, error) {
+				out, err := c.iam.ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: &user, Marker: marker}, iamSigner(creds))
 				if err != nil {
-					return err
+					return false, nil, err
 				}
 				for _, m := range out.AccessKeyMetadata {
 					if aws.ToString(m.AccessKeyId) == "" {
-						return incomplete("names a key without its id")
+						return false, nil, incomplete("names a key without its id")
 					}
 					keys = append(keys, Key{*m.AccessKeyId, string(m.Status), aws.ToTime(m.CreateDate)})
 				}
-				if !out.IsTruncated {
-					return nil
-				}
-				if aws.ToString(out.Marker) == "" {
-					return incomplete("breaks off without saying where it goes on")
-				}
-				in.Marker = out.Marker
-			}
-			return incomplete(fmt.Sprintf("does not end after %d pages", maxPages))
+				return out.IsTruncated, out.Marker, nil
+			})
 		})
 	if err != nil {
 		return nil, meta, err // a part of the list would pass for the whole
 	}
 	return keys, meta, nil
+}
+
+// pages asks for page after page, as IAM divides its lists: each says whether
+// there is more, and by which marker the next is asked for.
+func pages(ask func(marker *string) (more bool, next *string, err error)) error {
+	var marker *string
+	for range maxPages {
+		more, next, err := ask(marker)
+		if err != nil || !more {
+			return err
+		}
+		if aws.ToString(next) == "" {
+			return incomplete("breaks off without saying where it goes on")
+		}
+		marker = next
+	}
+	return incomplete(fmt.Sprintf("does not end after %d pages", maxPages))
 }
 
 // CreateKey is iam:CreateAccessKey, sent at most once: AWS has no idempotency

@@ -2,7 +2,6 @@ package awsapi
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -47,27 +46,19 @@ func (c *Client) Users(ctx context.Context, creds Credentials) ([]string, Meta, 
 	var names []string
 	meta, err := c.call(ctx, creds, "ListUsers", "asked IAM for the account's users", nil,
 		func(ctx context.Context) error {
-			in := iam.ListUsersInput{MaxItems: aws.Int32(perList)}
-			for range maxPages {
-				out, err := c.iam.ListUsers(ctx, &in, iamSigner(creds))
+			return pages(func(marker *string) (bool, *string, error) {
+				out, err := c.iam.ListUsers(ctx, &iam.ListUsersInput{MaxItems: aws.Int32(perList), Marker: marker}, iamSigner(creds))
 				if err != nil {
-					return err
+					return false, nil, err
 				}
 				for _, u := range out.Users {
 					if aws.ToString(u.UserName) == "" {
-						return incomplete("names a user without a name")
+						return false, nil, incomplete("names a user without a name")
 					}
 					names = append(names, *u.UserName)
 				}
-				if !out.IsTruncated {
-					return nil
-				}
-				if aws.ToString(out.Marker) == "" {
-					return incomplete("breaks off without saying where it goes on")
-				}
-				in.Marker = out.Marker
-			}
-			return incomplete(fmt.Sprintf("does not end after %d pages", maxPages))
+				return out.IsTruncated, out.Marker, nil
+			})
 		})
 	if err != nil {
 		return nil, meta, err
