@@ -11,7 +11,6 @@ import (
 
 	"github.com/awskeyd/awskeyd/daemon/api"
 	"github.com/awskeyd/awskeyd/daemon/rotation"
-	"github.com/awskeyd/awskeyd/store"
 )
 
 // bossID is the access key of the user who rotates others.
@@ -128,7 +127,7 @@ func TestWithoutItsAdministrator(t *testing.T) {
 			r := newOffice(t)
 			r.addBoss("boss")
 			r.end()
-			d := &bossDown{Items: r.items}
+			d := &oneDown{Items: r.items, name: "boss"}
 			d.down.Store(true)
 			set, end := r.open(d, "machine", nil)
 			r.set, r.end = set, end
@@ -158,19 +157,6 @@ func (r *rig) waits(why string) {
 	if now := r.aws.active(); len(now) != len(before) {
 		r.t.Errorf("IAM had %v and has %v", before, now)
 	}
-}
-
-// bossDown is a keychain in which the key boss cannot be read.
-type bossDown struct {
-	store.Items
-	down atomic.Bool
-}
-
-func (d *bossDown) Get(ctx context.Context, name string) ([]byte, error) {
-	if d.down.Load() && strings.HasPrefix(name, "boss.") {
-		return nil, store.ErrDenied
-	}
-	return d.Items.Get(ctx, name)
 }
 
 // TestTheAdministratorComesAndGoes in the middle of each phase of a rotation.

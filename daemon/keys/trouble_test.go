@@ -33,11 +33,12 @@ func (r *rig) open(items store.Items, machine string, change func(*keys.Options)
 // oneDown is a keychain whose items of one key cannot be read.
 type oneDown struct {
 	store.Items
+	name string
 	down atomic.Bool
 }
 
 func (o *oneDown) Get(ctx context.Context, name string) ([]byte, error) {
-	if o.down.Load() && strings.HasPrefix(name, "work.") {
+	if o.down.Load() && strings.HasPrefix(name, o.name+".") {
 		return nil, store.ErrDenied
 	}
 	return o.Items.Get(ctx, name)
@@ -48,7 +49,7 @@ func TestOneRecordPerUserAlsoWhileOneIsUnread(t *testing.T) {
 		r := newRig(t)
 		r.add()
 		r.end()
-		d := &oneDown{Items: r.items}
+		d := &oneDown{Items: r.items, name: "work"}
 		d.down.Store(true)
 		set, end := r.open(d, "machine", nil)
 		defer end()
