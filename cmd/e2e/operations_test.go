@@ -279,6 +279,8 @@ func failAfterCreation(s *stage) {
 func stopsUnstored(s *stage) string {
 	text, _ := os.ReadFile(s.h.path(".local/state/awskeyd/created")) // none yet
 	switch {
+	case s.d.killed():
+		return "it was killed"
 	case s.d.over() && s.calm.CompareAndSwap(false, true): // it has ended by itself
 		s.h.steer()
 		s.d = s.h.start()
