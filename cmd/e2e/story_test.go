@@ -92,9 +92,11 @@ func (s story) String() string {
 func short(id string) string { return id[max(0, len(id)-4):] }
 
 // stories reads the rotations of a key, which began as first, out of its
-// history and AWS's record. A story without an end has no deleted. Nothing may
-// be entered any more.
+// history and AWS's record. A story without an end has no deleted. The daemon may
+// go on asking AWS meanwhile.
 func (l *ledger) stories(key, first string, history []api.Event) []story {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	var list []story
 	current := first
 	for _, e := range history {
@@ -125,6 +127,8 @@ func (l *ledger) stories(key, first string, history []api.Event) []story {
 // itself signed with a next version to learn whether it works everywhere yet.
 // It returns how many these were.
 func (l *ledger) refusals(list []story) (refused []awstest.Call, proving int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	proved := map[string]time.Time{}
 	for _, s := range list {
 		proved[s.new] = s.switched
