@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os/exec"
 	"strings"
 	"syscall"
 
@@ -70,6 +71,10 @@ func classify(err error) (kind error, unsent bool) {
 	var syntax *json.SyntaxError
 	var shape *json.UnmarshalTypeError
 	var number syscall.Errno
+	var ended *exec.ExitError
+	if r, ok := errors.AsType[refused](err); ok {
+		return r.error, true
+	}
 	switch {
 	case err == nil:
 		return nil, false
@@ -94,6 +99,8 @@ func classify(err error) (kind error, unsent bool) {
 		return fmt.Errorf("%w: %w", store.ErrDenied, bare(err)), false
 	case errors.As(err, &number):
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, bare(err)), false
+	case errors.As(err, &ended):
+		return withRemedy(store.ErrUnavailable, "the keychain's program failed ("+ended.Error()+")", "see awskey logs"), false
 	}
 	for _, t := range texts {
 		if strings.Contains(err.Error(), t.text) {
@@ -105,6 +112,11 @@ func classify(err error) (kind error, unsent bool) {
 	}
 	return fmt.Errorf("%w: the keyring library reports an error of no known kind", store.ErrUnavailable), false
 }
+
+// refused is an error of a call that surely changed nothing.
+type refused struct{ error }
+
+func (r refused) Unwrap() error { return r.error }
 
 // ours reports whether an error was made here and has its kind already.
 func ours(err error) bool {

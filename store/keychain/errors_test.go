@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -61,9 +62,9 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotBuilt(t *testing.T) {
+func TestWhatIsNotHere(t *testing.T) {
 	for name, want := range map[string]string{
-		"kwallet": "backend kwallet is not built yet", "keychain": "backend keychain is not built yet", "": "there is no backend",
+		"wincred": "backend wincred is for Windows, not for " + runtime.GOOS, "": "there is no backend",
 		"nonsense": "there is no backend",
 	} {
 		_, err := Open(Config{Backend: name})

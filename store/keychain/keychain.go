@@ -12,8 +12,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,9 +27,14 @@ import (
 // The library has looked at the environment by now and never does again.
 func init() { busguard.Restore() }
 
-// The backends that are built.
+// The backends of the library. Which of them are here is for Backends to say.
 const (
-	SecretService = "secret-service" // GNOME Keyring, KDE, KeePassXC over D-Bus; Linux
+	SecretService = "secret-service" // GNOME Keyring, KeePassXC and others over D-Bus; Linux
+	KWallet       = "kwallet"        // KDE's wallet over D-Bus; Linux
+	Login         = "keychain"       // macOS
+	WinCred       = "wincred"        // the Credential Manager; Windows
+	Pass          = "pass"           // the password store of passwordstore.org: gpg; Unix
+	Keyctl        = "keyctl"         // the kernel's memory, gone at reboot; Linux
 	File          = "file"           // encrypted files under a passphrase; not on Windows yet
 )
 
@@ -54,6 +57,9 @@ type Config struct {
 	// be forced to disk after a write; empty: the user's home. The backend file
 	// knows its own.
 	Home string
+	// Volatile insists on a keychain that forgets everything when the machine
+	// restarts: without it the backend keyctl is refused.
+	Volatile bool
 	// Deadline of one call; 0: DefaultDeadline. A call that has to wait for
 	// another one may take twice as long.
 	Deadline time.Duration
@@ -80,6 +86,7 @@ type Keychain struct {
 	back   backend
 	worker *worker
 	once   sync.Once
+	prompt chan struct{} // held by the one Unlock that may prompt
 }
 
 // Open opens one keychain. A locked one opens too: its calls then fail with
@@ -90,45 +97,16 @@ func Open(c Config) (*Keychain, error) {
 	if c.Deadline == 0 {
 		c.Deadline = DefaultDeadline
 	}
-	if err := built(c.Backend); err != nil {
+	backend, err := find(c.Backend)
+	if err != nil {
 		return nil, err
 	}
-	k := &Keychain{worker: newWorker(c.Deadline)}
-	var err error
-	switch c.Backend {
-	case SecretService:
-		err = k.openSecretService(c)
-	case File:
-		err = k.openFile(c)
-	}
-	if err != nil {
+	k := &Keychain{worker: newWorker(c.Deadline), prompt: make(chan struct{}, 1)}
+	if err := backend.open(k, c); err != nil {
 		k.Close()
 		return nil, err
 	}
 	return k, nil
-}
-
-// Backends returns the backends that are built for this system, the best first.
-func Backends() []string {
-	switch runtime.GOOS {
-	case "linux":
-		return []string{SecretService, File}
-	case "windows":
-		return nil
-	}
-	return []string{File}
-}
-
-func built(name string) error {
-	switch {
-	case slices.Contains(Backends(), name):
-		return nil
-	case name == SecretService || name == File:
-		return fmt.Errorf("%w: backend %s is not on %s yet", store.ErrUnavailable, name, runtime.GOOS)
-	case slices.Contains([]string{"keychain", "wincred", "kwallet", "pass", "keyctl"}, name):
-		return fmt.Errorf("%w: backend %s is not built yet", store.ErrUnavailable, name)
-	}
-	return fmt.Errorf("%w: there is no backend %q; there are %s", store.ErrUnavailable, name, strings.Join(Backends(), ", "))
 }
 
 // Get implements store.Items.

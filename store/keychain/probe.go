@@ -3,23 +3,23 @@ package keychain
 import (
 	"context"
 	"strings"
+	"time"
 )
 
+// probeDeadline is how long a question about one backend may take.
+const probeDeadline = 5 * time.Second
+
 // Probe says in a person's words what stands behind a backend here and now, for
-// the first question of "awskey add" and for status. It starts, unlocks, writes
-// and asks nothing. A nil error: it can be used as it is; the text is never
-// empty and tells of the error too.
+// the first question of "awskey add", for status and for "awskey store list". It
+// starts, unlocks, writes and asks nothing. A nil error: it can be used as it
+// is; the text is never empty and tells of the error too.
 func Probe(ctx context.Context, backend string) (text string, err error) {
-	if err = built(backend); err == nil {
-		switch backend {
-		case SecretService:
-			ctx, cancel := context.WithTimeout(ctx, DefaultDeadline)
-			defer cancel()
-			text, err = probeSecretService(ctx)
-			err = explain(err)
-		case File:
-			text = "encrypted files under a passphrase that you choose; on every system, only as safe as the passphrase"
-		}
+	ctx, cancel := context.WithTimeout(ctx, probeDeadline)
+	defer cancel()
+	b, err := find(backend)
+	if err == nil {
+		text, err = b.probe(ctx)
+		err = explain(err)
 	}
 	if text == "" && err != nil {
 		_, text, _ = strings.Cut(err.Error(), ": ")

@@ -4,17 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/99designs/keyring"
 	"github.com/godbus/dbus/v5"
-	"golang.org/x/sys/unix"
 
 	"github.com/awskeyd/awskeyd/store"
-	"github.com/awskeyd/awskeyd/store/keychain/busguard"
 )
 
 const (
@@ -30,25 +26,22 @@ const (
 // secretService asks the provider, over a connection of its own and without
 // ever starting one, what the library would find out by hanging.
 type secretService struct {
-	conn       *dbus.Conn
+	bus
+	disk
 	collection dbus.ObjectPath
-	home       string
 }
 
 func (k *Keychain) openSecretService(c Config) error {
-	home := c.Home
-	if home == "" {
-		var err error
-		if home, err = os.UserHomeDir(); err != nil {
-			return fmt.Errorf("finding the home folder: %w", err)
-		}
+	home, err := homeOf(c)
+	if err != nil {
+		return err
 	}
-	_, _, err := k.worker.run(context.Background(), nil, func(ctx context.Context, begin func() error, _ []byte) ([]byte, error) {
-		s, err := connect(ctx)
+	_, _, err = k.worker.run(context.Background(), nil, func(ctx context.Context, begin func() error, _ []byte) ([]byte, error) {
+		b, err := connect(ctx)
 		if err != nil {
 			return nil, err
 		}
-		s.home = home
+		s := &secretService{bus: b, disk: home}
 		name, err := s.resolve(ctx)
 		if err == nil {
 			err = begin()
@@ -69,48 +62,10 @@ func (k *Keychain) openSecretService(c Config) error {
 	return explain(err)
 }
 
-// connect makes a private connection to the bus that busguard found.
-func connect(ctx context.Context) (*secretService, error) {
-	address := busguard.Address()
-	if address == "" || busguard.Reason() != "" {
-		return nil, noBus()
-	}
-	life, end := context.WithCancel(context.Background())
-	tooLate := context.AfterFunc(ctx, end)
-	conn, err := dbus.Connect(address, dbus.WithContext(life))
-	if !tooLate() && err == nil {
-		conn.Close()
-		err = ctx.Err()
-	}
-	if err != nil {
-		end()
-		busguard.Lost("the session bus went away")
-		return nil, noBus()
-	}
-	return &secretService{conn: conn}, nil
-}
-
-func (s *secretService) call(ctx context.Context, object dbus.BusObject, method string, args ...any) *dbus.Call {
-	return object.CallWithContext(ctx, method, dbus.FlagNoAutoStart, args...)
-}
-
-func (s *secretService) property(ctx context.Context, path dbus.ObjectPath, face, name string, into any) error {
-	var v dbus.Variant
-	if err := s.call(ctx, s.conn.Object(provider, path), "org.freedesktop.DBus.Properties.Get", face, name).Store(&v); err != nil {
-		return err
-	}
-	return v.Store(into)
-}
-
 // answers reports whether a provider is on the bus.
 func (s *secretService) answers(ctx context.Context) error {
-	var owned bool
-	err := s.call(ctx, s.conn.BusObject(), "org.freedesktop.DBus.NameHasOwner", provider).Store(&owned)
-	switch {
-	case !s.conn.Connected():
-		busguard.Lost("the session bus went away")
-		return noBus()
-	case err == nil && !owned:
+	owned, err := s.owned(ctx, provider)
+	if err == nil && !owned {
 		return withRemedy(store.ErrUnavailable, "no program on the session bus keeps secrets", remedyProvider)
 	}
 	return err
@@ -123,7 +78,7 @@ func (s *secretService) resolve(ctx context.Context) (string, error) {
 		return "", err
 	}
 	var there []dbus.ObjectPath
-	if err := s.property(ctx, root, "org.freedesktop.Secret.Service", "Collections", &there); err != nil {
+	if err := s.property(ctx, provider, root, "org.freedesktop.Secret.Service", "Collections", &there); err != nil {
 		return "", err
 	}
 	for _, path := range there {
@@ -180,7 +135,7 @@ func (s *secretService) ready(ctx context.Context) error {
 
 func (s *secretService) locked(ctx context.Context) (bool, error) {
 	var locked bool
-	err := s.property(ctx, s.collection, "org.freedesktop.Secret.Collection", "Locked", &locked)
+	err := s.property(ctx, provider, s.collection, "org.freedesktop.Secret.Collection", "Locked", &locked)
 	var gone dbus.Error
 	if errors.As(err, &gone) && (strings.HasSuffix(gone.Name, ".UnknownObject") || strings.HasSuffix(gone.Name, ".UnknownMethod")) {
 		return false, withRemedy(store.ErrUnavailable, fmt.Sprintf("the collection %q is gone", s.name()), remedyProvider)
@@ -196,38 +151,12 @@ func (s *secretService) read(err error) error { return err }
 
 func (s *secretService) wrote(string) {}
 
-// sync flushes the whole file system: which file the provider writes is its own
-// affair.
-func (s *secretService) sync() error {
-	f, err := os.Open(s.home)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := unix.Syncfs(int(f.Fd())); err != nil {
-		return &os.PathError{Op: "syncfs", Path: s.home, Err: err}
-	}
-	return nil
-}
-
-func (s *secretService) close() { s.conn.Close() }
-
-// who names the program that answers as the provider.
-func (s *secretService) who(ctx context.Context) string {
-	var pid uint32
-	if err := s.call(ctx, s.conn.BusObject(), "org.freedesktop.DBus.GetConnectionUnixProcessID", provider).Store(&pid); err == nil {
-		if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil {
-			return strings.TrimSuffix(strings.TrimSuffix(filepath.Base(exe), " (deleted)"), "-daemon")
-		}
-	}
-	return "a program"
-}
-
 func probeSecretService(ctx context.Context) (string, error) {
-	s, err := connect(ctx)
+	b, err := connect(ctx)
 	if err != nil {
 		return "", err
 	}
+	s := &secretService{bus: b}
 	defer s.close()
 	if _, err := s.resolve(ctx); err != nil {
 		return "", err
@@ -241,5 +170,5 @@ func probeSecretService(ctx context.Context) (string, error) {
 		state = "locked"
 		err = withRemedy(store.ErrLocked, fmt.Sprintf("the collection %q is locked", s.name()), remedyLocked)
 	}
-	return fmt.Sprintf("%s answers on the session bus, collection %s is %s", s.who(ctx), s.name(), state), err
+	return fmt.Sprintf("%s answers on the session bus, collection %s is %s", s.who(ctx, provider), s.name(), state), err
 }

@@ -1,0 +1,5 @@
+package keychain
+
+func kinds() []kind {
+	return []kind{{WinCred, (*Keychain).openWinCred, probeWinCred}}
+}
