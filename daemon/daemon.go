@@ -41,6 +41,7 @@ type Keychains struct {
 type KeychainOptions struct {
 	Folder         string // of the file store
 	PassphraseFile string
+	Volatile       bool // a keychain that forgets everything at a restart of the machine is meant
 	Log            *slog.Logger
 }
 
@@ -184,7 +185,7 @@ func (d *Daemon) openStore(ctx context.Context) {
 		return
 	}
 	// Without d.mu: a keychain that hangs must not make status wait.
-	items, err := d.keychains.Open(ctx, s.Backend, KeychainOptions{Folder: d.files.items, PassphraseFile: s.PassphraseFile, Log: d.log})
+	items, err := d.keychains.Open(ctx, s.Backend, KeychainOptions{Folder: d.files.items, PassphraseFile: s.PassphraseFile, Volatile: s.Volatile, Log: d.log})
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.openErr = err; err != nil {

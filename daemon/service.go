@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/awskeyd/awskeyd/daemon/api"
@@ -38,7 +39,7 @@ func (d *Daemon) keySet() (*keys.Set, error) {
 		return nil, keys.StoreError("open the store "+d.backend, fmt.Errorf("%w yet", store.ErrHung))
 	default:
 		return nil, api.NewError(helper.ExitUsage, "no-store", "no store is chosen yet: awskeyd does not know where to keep keys",
-			fmt.Sprintf("write into %s:  [store]  backend = \"secret-service\"  (or \"file\")", d.files.configs.User))
+			fmt.Sprintf("write into %s:  [store]  backend = %q  (or another; awskey store list)", d.files.configs.User, config.Backends()[0]))
 	}
 }
 
@@ -193,11 +194,11 @@ func (d *Daemon) Choose(ctx context.Context, r api.ChooseRequest) (api.Backend, 
 			continue
 		}
 		if !b.Available {
-			return api.Backend{}, api.NewError(helper.ExitLocked, "store-unavailable", "cannot use the store "+b.Name+": "+b.Text, "")
+			return api.Backend{}, api.NewError(helper.ExitLocked, "store-unavailable", "cannot use the store "+b.Name+": "+b.Text, b.Remedy)
 		}
 		return d.choose(ctx, b)
 	}
-	return api.Backend{}, api.NewError(helper.ExitUsage, "bad-backend", fmt.Sprintf("there is no store %q", r.Backend), "choose secret-service or file")
+	return api.Backend{}, api.NewError(helper.ExitUsage, "bad-backend", fmt.Sprintf("there is no store %q", r.Backend), "choose one of "+strings.Join(config.Backends(), ", "))
 }
 
 // choose writes first and opens then: a choice that is not on disk is none.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/awskeyd/awskeyd/daemon"
 	"github.com/awskeyd/awskeyd/daemon/api"
@@ -19,7 +20,7 @@ import (
 var keychains = daemon.Keychains{
 	Open: func(_ context.Context, backend string, o daemon.KeychainOptions) (daemon.Keychain, error) {
 		k, err := keychain.Open(keychain.Config{
-			Backend: backend, Folder: o.Folder, Home: os.Getenv("HOME"),
+			Backend: backend, Folder: o.Folder, Home: os.Getenv("HOME"), Volatile: o.Volatile,
 			Passphrase: func() (secret.Value, error) { return passphrase(o.PassphraseFile) },
 		})
 		if err != nil {
@@ -31,13 +32,31 @@ var keychains = daemon.Keychains{
 	Stale: busguard.Recovered,
 }
 
+// probe asks all at once: each has its own deadline, and one may be hung.
 func probe(ctx context.Context) []api.Backend {
-	list := []api.Backend{}
-	for _, name := range keychain.Backends() {
-		text, err := keychain.Probe(ctx, name)
-		list = append(list, api.Backend{Name: name, Available: err == nil, Text: strings.TrimPrefix(text, name+": ")})
+	names := keychain.Backends()
+	list := make([]api.Backend, len(names))
+	var all sync.WaitGroup
+	for i, name := range names {
+		all.Go(func() {
+			text, err := keychain.Probe(ctx, name)
+			list[i] = found(name, text, err)
+		})
 	}
+	all.Wait()
 	return list
+}
+
+// found takes the remedy, with which the keychain's errors end, out of the text.
+func found(name, text string, err error) api.Backend {
+	b := api.Backend{Name: name, Available: err == nil, Text: strings.TrimPrefix(text, name+": ")}
+	if err != nil {
+		if i := strings.LastIndex(err.Error(), "; "); i > 0 {
+			b.Remedy = err.Error()[i+2:]
+			b.Text = strings.TrimSuffix(b.Text, "; "+b.Remedy)
+		}
+	}
+	return b
 }
 
 // passphrase reads the file that [store] passphrase_file names: its first line,

@@ -166,7 +166,8 @@ type Backend struct {
 	Name      string `json:"name"`
 	Available bool   `json:"available"`
 	InForce   bool   `json:"in_force"`
-	Text      string `json:"text"` // what was found and why (not)
+	Text      string `json:"text"`             // what was found and why (not)
+	Remedy    string `json:"remedy,omitempty"` // what to do where it cannot be used as it is
 }
 
 // ChooseRequest is the body of PUT /v1/store/backend: the person's choice,

@@ -50,6 +50,7 @@ type key struct {
 type Store struct {
 	Backend        string // "" until a person has chosen one
 	PassphraseFile string // for the backend file
+	Volatile       bool   // the backend keyctl is meant, though it forgets all at a restart of the machine
 }
 
 // AWS is how to reach AWS for one key.
@@ -126,7 +127,7 @@ func build(l *layer, now time.Time) (*Config, error) {
 		return nil, err
 	}
 	c := &Config{
-		store: Store{Backend: l.store["backend"].text, PassphraseFile: l.store["passphrase_file"].text},
+		store: Store{Backend: l.store["backend"].text, PassphraseFile: l.store["passphrase_file"].text, Volatile: l.store["volatile"].on},
 		aws: AWS{
 			Region: l.aws["region"].text, EndpointURL: l.aws["endpoint_url"].text, Proxy: l.aws["proxy"].text,
 			CABundle: l.aws["ca_bundle"].text, FIPS: l.aws["fips"].on,
@@ -160,8 +161,15 @@ func build(l *layer, now time.Time) (*Config, error) {
 }
 
 func checkStore(t table) error {
-	if p, b := t["passphrase_file"], t["backend"]; p.name != "" && b.name != "" && b.text != "file" {
+	b := t["backend"]
+	if p := t["passphrase_file"]; p.name != "" && b.name != "" && b.text != "file" {
 		return p.at.errorf(`%s passphrase_file is for backend = "file" alone; delete the line`, p.table)
+	}
+	switch v := t["volatile"]; {
+	case b.text == keyctl && !v.on:
+		return b.at.errorf("%s forgets every key when the machine restarts; if that is what you want, write volatile = true below it", b)
+	case v.on && b.name != "" && b.text != keyctl:
+		return v.at.errorf("%s volatile is for backend = %q alone; delete the line", v.table, keyctl)
 	}
 	return nil
 }

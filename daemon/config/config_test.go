@@ -76,7 +76,7 @@ serve = "key"
 	work.Every = 30 * day
 	cron.Every, cron.Schedule = 0, "0 10 1 */2 *"
 	for _, got := range []struct{ is, want any }{
-		{c.Store(), Store{"file", "/run/secrets/awskeyd"}},
+		{c.Store(), Store{Backend: "file", PassphraseFile: "/run/secrets/awskeyd"}},
 		{c.AWS("any"), aws}, {c.AWS("work"), inWork}, {c.AWS("bare"), aws},
 		{c.Rotation("any"), base}, {c.Rotation("WORK"), work}, {c.Rotation("cron"), cron}, {c.Rotation("bare"), base},
 		{c.Keys(), []string{"Work", "bare", "cron"}},
@@ -89,6 +89,20 @@ serve = "key"
 		if !reflect.DeepEqual(got.is, got.want) {
 			t.Errorf("got %+v, want %+v", got.is, got.want)
 		}
+	}
+}
+
+// A keychain that forgets has to be insisted on, in whichever file.
+func TestAForgetfulStore(t *testing.T) {
+	c, err := read("[store]\nbackend = \"keyctl\"\nvolatile = true\n", "")
+	if err != nil || c.Store() != (Store{Backend: "keyctl", Volatile: true}) {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if _, err := read("[store]\nvolatile = true\n", "[store]\nbackend = \"keyctl\"\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := read("", "[store]\nbackend = \"keyctl\"\n"); err == nil {
+		t.Fatal("taken without a word")
 	}
 }
 

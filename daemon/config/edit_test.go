@@ -29,14 +29,14 @@ func TestSetBackend(t *testing.T) {
 	for before, want := range map[string]string{
 		"store = {}\n":                      `config.toml: [store] is written in a form that cannot be edited; write it as [store] with backend = "secret-service" below`,
 		"[store]\npassphrase_file = \"/x\"": `config.toml:3: [store] passphrase_file is for backend = "file" alone; delete the line`,
-		"[store]\nx = 1":                    `config.toml:2: [store] x is no setting; the settings here are backend, passphrase_file`,
+		"[store]\nx = 1":                    `config.toml:2: [store] x is no setting; the settings here are backend, passphrase_file, volatile`,
 	} {
 		if got, err := setBackend("config.toml", []byte(before), "secret-service"); err == nil || err.Error() != want {
 			t.Errorf("%q: %q\n got %v\nwant %s", before, got, err, want)
 		}
 	}
-	_, err := setBackend("config.toml", nil, "pass")
-	if want := `[store] backend = "pass": backend "pass" is not built yet; write backend = "secret-service"`; err == nil || err.Error() != want {
+	_, err := setBackend("config.toml", nil, "keyctl")
+	if want := `config.toml:2: [store] backend = "keyctl" forgets every key when the machine restarts; if that is what you want, write volatile = true below it`; err == nil || err.Error() != want {
 		t.Errorf("%v", err)
 	}
 }

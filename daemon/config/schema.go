@@ -47,7 +47,7 @@ var (
 	rotationSettings = []string{"every", "schedule", "ttl", "prove", "settle", "grace", "imported_grace", "monitor"}
 
 	schema = map[string][]string{
-		"store":    {"backend", "passphrase_file"},
+		"store":    {"backend", "passphrase_file", "volatile"},
 		"aws":      {"region", "endpoint_url", "proxy", "ca_bundle", "fips"},
 		"rotation": rotationSettings,
 		"monitor":  {"regions", "log_group", "alarms"},
@@ -58,9 +58,7 @@ var (
 
 	notBuiltTables   = []string{"guard"}
 	notBuiltSettings = map[string]string{"store": "lock_on"}
-	notBuiltBackends = []string{"keychain", "wincred", "kwallet", "pass", "keyctl"}
 	notBuiltServes   = []string{"session", "role"}
-	backends         = []string{"secret-service", "file"}
 )
 
 // validName is what a key or a profile may be called.

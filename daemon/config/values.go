@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ var examples = map[string]string{
 	"every": "75d", "schedule": "0 10 1 */2 *", "ttl": "60m", "prove": "60s", "settle": "20m", "grace": "24h",
 	"imported_grace": "7d", "monitor": "7d", "region": "eu-west-1", "endpoint_url": "https://aws.example",
 	"proxy": "http://proxy.example:3128", "ca_bundle": "/etc/ssl/certs/company.pem", "passphrase_file": "/run/user/1000/passphrase",
-	"backend": "secret-service", "key": "work", "serve": "key", "rotate_with": "admin", "log_group": "cloudtrail",
+	"backend": Backends()[0], "key": "work", "serve": "key", "rotate_with": "admin", "log_group": "cloudtrail",
 }
 
 var validRegion = regexp.MustCompile(`^[a-z0-9]{2,}(-[a-z0-9]+){2,}$`)
@@ -25,10 +26,10 @@ var validRegion = regexp.MustCompile(`^[a-z0-9]{2,}(-[a-z0-9]+){2,}$`)
 // check turns a value into a setting, with an error that says what to write.
 // No error quotes a value that may hold a password.
 func check(s setting, value any, now time.Time) (setting, error) {
-	if s.name == "fips" {
+	if s.name == "fips" || s.name == "volatile" {
 		on, ok := value.(bool)
 		if !ok {
-			return s, s.at.errorf("%s fips is true or false, without quotes; write fips = true", s.table)
+			return s, s.at.errorf("%s %s is true or false, without quotes; write %s = true", s.table, s.name, s.name)
 		}
 		s.on, s.text = on, fmt.Sprint(on)
 		return s, nil
@@ -54,7 +55,7 @@ func check(s setting, value any, now time.Time) (setting, error) {
 			return s, s.at.errorf("%s: %v; write for example schedule = %q", s, err, examples["schedule"])
 		}
 	case "backend":
-		return s, checkWord(s, backends, notBuiltBackends)
+		return s, checkBackend(s, runtime.GOOS)
 	case "serve":
 		return s, checkWord(s, []string{"key"}, notBuiltServes)
 	case "key":
