@@ -68,7 +68,7 @@ func sum(head, payload []byte) string {
 func decode(data []byte) (envelope, error) {
 	line, payload, ok := bytes.Cut(data, []byte{'\n'})
 	if !bytes.HasPrefix(data, []byte(magic)) {
-		return envelope{}, errNotOurs
+		return envelope{}, ErrStranger
 	}
 	at := bytes.LastIndexByte(line, ' ')
 	if !ok || at < 0 || string(line[at+1:]) != sum(line[:at+1], payload) {
@@ -91,8 +91,6 @@ func decode(data []byte) (envelope, error) {
 	}
 	return envelope{f[1], sl, seq, f[4], f[5], bytes.Clone(payload)}, nil
 }
-
-var errNotOurs = fmt.Errorf("%w: it was not written by awskeyd", ErrDamaged)
 
 func damaged(why string) error { return fmt.Errorf("%w: %s", ErrDamaged, why) }
 

@@ -167,7 +167,7 @@ func (s *Store) readSlot(ctx context.Context, record string, sl slot) (held, err
 		return held{broken: ErrAbsent}, nil
 	case errors.Is(err, ErrDamaged):
 		// The keychain itself cannot read it: one digest stands for all of these.
-		return held{broken: err, digest: digest{1}, ours: true}, nil
+		return held{broken: err, digest: digest{1}, ours: !errors.Is(err, ErrStranger)}, nil
 	case err != nil:
 		return held{}, err
 	}

@@ -9,6 +9,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // MaxRecord is the largest encoded record in bytes, in any keychain: a generic
@@ -33,6 +34,10 @@ var (
 	ErrNewer       = errors.New("the record was written by a newer awskeyd") // this program must not touch it
 )
 
+// ErrStranger is the ErrDamaged of an item that another program wrote under a
+// name of ours: it stays as it is.
+var ErrStranger = fmt.Errorf("%w: it was not written by awskeyd", ErrDamaged)
+
 // Items is a keychain reduced to what the store needs: named items of at most
 // MaxRecord bytes. Every call ends within the implementation's own deadline,
 // also when ctx has none, and returns an error that wraps one of the kinds
@@ -40,7 +45,8 @@ var (
 // time.
 type Items interface {
 	// Get returns a copy of an item; ErrAbsent when the keychain answered that
-	// there is none, ErrDamaged when it cannot make sense of what it holds.
+	// there is none, ErrDamaged when it cannot make sense of what it holds, and
+	// ErrStranger when no torn write of ours can have left that.
 	Get(ctx context.Context, name string) ([]byte, error)
 	// Set creates or overwrites an item in place and keeps no reference to data
 	// once it has returned, hung calls included. An error that wraps ErrUnknown

@@ -68,8 +68,6 @@ func absent(err error) bool {
 }
 
 func classify(err error) (kind error, unsent bool) {
-	var syntax *json.SyntaxError
-	var shape *json.UnmarshalTypeError
 	var number syscall.Errno
 	var ended *exec.ExitError
 	if r, ok := errors.AsType[refused](err); ok {
@@ -88,7 +86,7 @@ func classify(err error) (kind error, unsent bool) {
 		return err, false
 	case errors.Is(err, errPanic):
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err), false
-	case errors.As(err, &syntax), errors.As(err, &shape):
+	case undecoded(err):
 		return fmt.Errorf("%w: the item cannot be decoded", store.ErrDamaged), false
 	case errors.Is(err, keyring.ErrNoAvailImpl):
 		return noBus(), true
@@ -111,6 +109,21 @@ func classify(err error) (kind error, unsent bool) {
 		return fmt.Errorf("%w: the provider of secrets answers: %.200q", store.ErrUnavailable, err.Error()), false
 	}
 	return fmt.Errorf("%w: the keyring library reports an error of no known kind", store.ErrUnavailable), false
+}
+
+// undecoded reports that an item is not in the library's own form.
+func undecoded(err error) bool {
+	var syntax *json.SyntaxError
+	var shape *json.UnmarshalTypeError
+	return errors.As(err, &syntax) || errors.As(err, &shape)
+}
+
+// whole takes such an item for another program's, where no write is ever torn.
+func whole(err error) error {
+	if undecoded(err) {
+		return store.ErrStranger
+	}
+	return err
 }
 
 // refused is an error of a call that surely changed nothing.

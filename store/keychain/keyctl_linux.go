@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/99designs/keyring"
@@ -100,7 +99,7 @@ func (f filled) Get(key string) (keyring.Item, error) {
 	data, ours := bytes.CutPrefix(item.Data, []byte{filling})
 	if err == nil && !ours {
 		clear(item.Data)
-		return keyring.Item{}, fmt.Errorf("%w: it was not written by awskeyd", store.ErrDamaged)
+		return keyring.Item{}, store.ErrStranger
 	}
 	item.Data = data
 	return item, err

@@ -113,7 +113,7 @@ func (w *wallet) isOpen(ctx context.Context) error {
 // read doubts a "not found" while KDE does not count us among the wallet's users.
 func (w *wallet) read(err error) error {
 	if !absent(err) {
-		return err
+		return whole(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), walletPatience)
 	defer cancel()

@@ -19,11 +19,15 @@ func GnomeKeyring(t testing.TB) *Keyring {
 
 // What follows is never reached.
 
-func (k *Keyring) Environ() []string     { return os.Environ() }
-func (k *Keyring) Rerun(*testing.T) bool { return true }
-func (k *Keyring) Lock()                 {}
-func (k *Keyring) Unlock()               {}
-func (k *Keyring) Stop()                 {}
-func (k *Keyring) Continue()             {}
-func (k *Keyring) Kill()                 {}
-func (k *Keyring) KillBus()              {}
+func (k *Keyring) Environ() []string             { return os.Environ() }
+func (k *Keyring) Rerun(*testing.T) bool         { return true }
+func (k *Keyring) Lock()                         {}
+func (k *Keyring) Unlock()                       {}
+func (k *Keyring) Stop()                         {}
+func (k *Keyring) Continue()                     {}
+func (k *Keyring) Kill()                         {}
+func (k *Keyring) KillBus()                      {}
+func (k *Keyring) RestartBus()                   {}
+func (k *Keyring) Restart()                      {}
+func (k *Keyring) PID() int                      { return 0 }
+func (k *Keyring) Put(map[string]string, string) {}
