@@ -11,8 +11,8 @@ import (
 // unlocker is a backend that a person can open.
 type unlocker interface {
 	// unlock returns nil when nothing is locked any more. It may raise the
-	// system's prompt once, takes it away when ctx ends, and touches nothing
-	// that the worker uses.
+	// system's prompt once, returns when ctx ends, and touches nothing that the
+	// worker uses.
 	unlock(ctx context.Context) error
 }
 

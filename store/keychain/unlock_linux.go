@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	promptFace = "org.freedesktop.Secret.Prompt"
+	promptFace   = "org.freedesktop.Secret.Prompt"
+	gnomeKeyring = "gnome-keyring"
 	// prompter shows the prompts of gnome-keyring; it takes this name only where
 	// there is a display, and keeps it for some seconds after.
 	prompter = "org.gnome.keyring.SystemPrompter"
@@ -41,7 +42,7 @@ func (s *secretService) unlock(ctx context.Context) error {
 	if locked, err := s.locked(ctx); err != nil || !locked {
 		return err
 	}
-	if s.who(ctx, provider) == "gnome-keyring" {
+	if s.who(ctx, provider) == gnomeKeyring {
 		if shown, err := s.owned(ctx, prompter); err == nil && !shown {
 			return withRemedy(store.ErrLocked, "no prompt could be shown: the keyring has no display", remedyNoDisplay)
 		}
@@ -53,7 +54,7 @@ func (s *secretService) unlock(ctx context.Context) error {
 }
 
 // show raises a prompt and waits for its answer, until ctx ends and the prompt
-// is taken away, or the provider is gone.
+// is taken away where that is safe, or the provider is gone.
 func (s *secretService) show(ctx context.Context, prompt dbus.ObjectPath) (dismissed bool, err error) {
 	signals := make(chan *dbus.Signal, 16)
 	s.conn.Signal(signals)
@@ -89,7 +90,14 @@ func (s *secretService) show(ctx context.Context, prompt dbus.ObjectPath) (dismi
 				return dismissed, nil
 			}
 		case <-ctx.Done():
-			s.last(ctx, func(ctx context.Context) { s.call(ctx, object, promptFace+".Dismiss") })
+			s.last(ctx, func(ctx context.Context) {
+				// gnome-keyring 42 dies of a Dismiss (gkd-secret-unlock.c,
+				// perform_next_unlock: assertion failed), and every program's
+				// secrets are locked. Its prompt stays, and may be answered yet.
+				if s.who(ctx, provider) != gnomeKeyring {
+					s.call(ctx, object, promptFace+".Dismiss")
+				}
+			})
 			return false, ctx.Err()
 		}
 	}

@@ -115,9 +115,9 @@ func (b *Bus) Rerun(t *testing.T) bool {
 }
 
 // spawn starts a program that ends with the test, or with this process.
-func (b *Bus) spawn(cmd *exec.Cmd) int {
+func (b *Bus) spawn(cmd *exec.Cmd, environ ...string) int {
 	b.t.Helper()
-	cmd.Env = b.Environ()
+	cmd.Env = append(b.Environ(), environ...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		b.t.Fatal(err)

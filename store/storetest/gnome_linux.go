@@ -60,14 +60,14 @@ func (k *Keyring) start() {
 		if err != nil || !owned {
 			return false
 		}
-		locked, err := isLocked(ctx, conn)
+		locked, err := isLocked(ctx, conn, keyringLogin)
 		return err == nil && !locked
 	})
 }
 
-func isLocked(ctx context.Context, conn *dbus.Conn) (locked bool, err error) {
+func isLocked(ctx context.Context, conn *dbus.Conn, collection dbus.ObjectPath) (locked bool, err error) {
 	var v dbus.Variant
-	err = conn.Object(keyringName, keyringLogin).CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", dbus.FlagNoAutoStart,
+	err = conn.Object(keyringName, collection).CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", dbus.FlagNoAutoStart,
 		"org.freedesktop.Secret.Collection", "Locked").Store(&v)
 	if err == nil {
 		err = v.Store(&locked)
@@ -81,7 +81,7 @@ func (k *Keyring) Lock() {
 	k.await("the keyring does not lock", func(ctx context.Context, conn *dbus.Conn) bool {
 		conn.Object(keyringName, keyringRoot).CallWithContext(ctx, "org.freedesktop.Secret.Service.Lock", dbus.FlagNoAutoStart,
 			[]dbus.ObjectPath{keyringLogin})
-		locked, err := isLocked(ctx, conn)
+		locked, err := isLocked(ctx, conn, keyringLogin)
 		return err == nil && locked
 	})
 }
@@ -104,7 +104,7 @@ func (k *Keyring) Unlock() {
 		// The only way past the prompt; gnome-keyring keeps it for its own tools.
 		service.CallWithContext(ctx, "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface.UnlockWithMasterPassword",
 			dbus.FlagNoAutoStart, dbus.ObjectPath(keyringLogin), secret)
-		locked, err := isLocked(ctx, conn)
+		locked, err := isLocked(ctx, conn, keyringLogin)
 		return err == nil && !locked
 	})
 }
