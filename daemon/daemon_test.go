@@ -76,9 +76,14 @@ func (h *home) write(config string) {
 // run starts a daemon and waits until it answers.
 func (h *home) run() {
 	h.t.Helper()
+	h.runWith(inMemory(h.items))
+}
+
+func (h *home) runWith(keychains daemon.Keychains) {
+	h.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- daemon.Run(ctx, h.env, inMemory(h.items), os.Stderr, true) }()
+	go func() { done <- daemon.Run(ctx, h.env, keychains, os.Stderr, true) }()
 	h.client = api.Dial(h.env)
 	h.stop = func() error { h.client.Close(); cancel(); return <-done }
 	h.until("the daemon answers", func() bool {

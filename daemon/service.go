@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -53,9 +54,9 @@ func (d *Daemon) Credentials(profile string) ([]byte, error) {
 }
 
 // Status tells of everything. It never fails: what is wrong stands in it.
-func (d *Daemon) Status(context.Context) (api.Status, error) {
+func (d *Daemon) Status(ctx context.Context) (api.Status, error) {
 	d.mu.Lock()
-	set, backend, faults, openErr := d.set, d.backend, d.faults, d.openErr
+	set, opened, backend, faults, openErr := d.set, d.opened, d.backend, d.faults, d.openErr
 	d.mu.Unlock()
 	s := api.Status{
 		Daemon:   api.Daemon{Version: d.version, PID: os.Getpid(), StartedAt: d.began.UTC().Round(0).Truncate(1e9), Store: api.Store{Backend: backend, State: "none"}},
@@ -65,7 +66,7 @@ func (d *Daemon) Status(context.Context) (api.Status, error) {
 	}
 	if set != nil {
 		s.Keys = set.List()
-		openErr = set.Trouble()
+		openErr = cmp.Or(set.Trouble(), stateOf(ctx, opened))
 		s.Warnings = append(s.Warnings, set.Warnings()...)
 		names := make([]string, 0, len(s.Keys))
 		for _, k := range s.Keys {
@@ -80,6 +81,21 @@ func (d *Daemon) Status(context.Context) (api.Status, error) {
 		s.Warnings = append(s.Warnings, api.Warning{Code: e.Code, Severity: "error", Text: e.Message, Remedy: e.Remedy})
 	}
 	return s, nil
+}
+
+// stateLook bounds how long status waits for the store to say how it is.
+const stateLook = 1500 * time.Millisecond
+
+// stateOf asks a keychain that can tell whether it is open: it may have been
+// locked since the last call, which may be hours ago.
+func stateOf(ctx context.Context, k Keychain) error {
+	s, tells := k.(interface{ State(context.Context) error })
+	if !tells {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, stateLook)
+	defer cancel()
+	return s.State(ctx)
 }
 
 func storeState(code string) string {

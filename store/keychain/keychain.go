@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/99designs/keyring"
@@ -168,6 +169,24 @@ func (k *Keychain) Sync(ctx context.Context) error {
 	_, _, err := k.worker.run(ctx, nil, func(context.Context, func() error, []byte) ([]byte, error) {
 		return nil, cmp.Or(failpoint.Err("keychain.syncing"), k.back.sync())
 	})
+	return explain(err)
+}
+
+// State asks, without a prompt, whether a call could succeed now: nil, or the
+// error that it would meet. A keychain that does not even say so by ctx's end is
+// hung; one that is only busy with another call is not.
+func (k *Keychain) State(ctx context.Context) error {
+	var asked atomic.Bool
+	_, _, err := k.worker.run(ctx, nil, func(ctx context.Context, _ func() error, _ []byte) ([]byte, error) {
+		asked.Store(true)
+		return nil, k.back.ready(ctx)
+	})
+	if ctx.Err() != nil {
+		if !asked.Load() && k.worker.overdue() > 0 {
+			return nil
+		}
+		return fmt.Errorf("%w: it does not say whether it is open", store.ErrHung)
+	}
 	return explain(err)
 }
 

@@ -65,8 +65,10 @@ func TestTheProviderComesBack(t *testing.T) {
 	kr.Restart()
 	loads(t, s, "one")
 	done(t, s.Save(t.Context(), "work", []byte("two")))
+	done(t, k.State(t.Context()))
 	kr.Lock()
 	cannotLoad(t, s, store.ErrLocked, `"login" is locked`)
+	fails(t, k.State(t.Context()), store.ErrLocked, `"login" is locked`)
 	// There is no display here, and that is found out at once.
 	began := time.Now()
 	fails(t, k.Unlock(t.Context()), store.ErrLocked, "no prompt could be shown")

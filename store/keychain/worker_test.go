@@ -194,6 +194,49 @@ func TestCancelledSetIsUnknown(t *testing.T) {
 	})
 }
 
+// Whoever asks how it is does not wait for long, and does not take a busy
+// keychain for a hung one.
+func TestState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		r := &ring{get: func(string) (keyring.Item, error) { <-release; return keyring.Item{}, nil }}
+		ready := func(context.Context) error { return nil }
+		k := over(r, nothing{func(ctx context.Context) error { return ready(ctx) }})
+		state := func() error {
+			short, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			began := time.Now()
+			err := k.State(short)
+			if time.Since(began) > time.Second {
+				t.Fatal("it took longer than it was given")
+			}
+			return err
+		}
+		if err := state(); err != nil {
+			t.Fatal(err)
+		}
+		ready = func(context.Context) error { return store.ErrLocked }
+		wants(t, state(), store.ErrLocked, false)
+		ready = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		wants(t, state(), store.ErrHung, false)
+		synctest.Wait()
+		ready = func(context.Context) error { return nil }
+		go k.Get(t.Context(), "a")
+		synctest.Wait()
+		if err := state(); err != nil { // busy
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		wants(t, state(), store.ErrHung, false)
+		close(release)
+		synctest.Wait()
+		if err := state(); err != nil {
+			t.Fatal(err)
+		}
+		k.Close()
+	})
+}
+
 func TestPanicIsAnError(t *testing.T) {
 	r := &ring{
 		set: func(keyring.Item) error { panic("SECRET") },
