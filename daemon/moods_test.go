@@ -181,3 +181,68 @@ func TestMoodsAtStart(t *testing.T) {
 		})
 	}
 }
+
+// What can befall the record of one key while the daemon is down: the key is
+// held, IAM is left alone, and status says what to do.
+func TestMoodsOfARecord(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		befall     func(*moody)
+		hold, code string
+		served     bool
+	}{
+		{"emptied", func(m *moody) { m.Poke("work.a", nil); m.Poke("work.b", nil) }, "emptied", "store-emptied", false},
+		{"damaged in both slots", func(m *moody) { m.tear("work.a"); m.tear("work.b") }, "store-changed", "record-damaged", false},
+		{"damaged in one slot", func(m *moody) { m.tear("work.a") }, "", "", true},
+		{"another program's", func(m *moody) {
+			m.Poke("work.a", []byte("a stranger's"))
+			m.Poke("work.b", []byte("a stranger's"))
+		}, "store-changed", "record-damaged", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			aws, h, chain := newMoody(t)
+			ctx := context.Background()
+			id, secret := aws.IssueKey("bob")
+			h.runWith(chain.keychains())
+			if _, err := h.client.Add(ctx, "work", api.AddRequest{AccessKeyID: id, SecretAccessKey: secret}); err != nil {
+				t.Fatal(err)
+			}
+			if err := h.stop(); err != nil {
+				t.Fatal(err)
+			}
+			c.befall(chain)
+			h.runWith(chain.keychains())
+			var k api.Key
+			h.until("the record is looked at", func() bool {
+				var err error
+				k, err = h.client.Key(ctx, "work")
+				return err == nil && (k.Hold == nil) == (c.hold == "")
+			})
+			if c.hold != "" {
+				if k.Hold.Code != c.hold {
+					t.Errorf("held: %+v", k.Hold)
+				}
+				h.says("ready", c.code)
+				if _, err := h.client.Rotate(ctx, "work", api.RotateRequest{}); err == nil {
+					t.Error("a rotation was begun")
+				}
+			}
+			if answer, err := h.client.Credentials("work"); (err == nil && strings.Contains(string(answer), id)) != c.served {
+				t.Errorf("handed out: %q, %v", answer, err)
+			}
+			if keys := aws.Keys("bob"); len(keys) != 1 || keys[0].ID != id || keys[0].Status != "Active" {
+				t.Errorf("IAM has %+v", keys)
+			}
+			if err := h.stop(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// tear leaves half of an item, as a crash of the machine does.
+func (m *moody) tear(item string) {
+	data, _ := m.Peek(item)
+	m.Poke(item, data[:len(data)/2])
+}

@@ -125,7 +125,11 @@ func (k *Key) Warnings() []api.Warning {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !k.loaded {
-		return nil
+		if k.loadErr == nil {
+			return nil
+		}
+		e := StoreError("read the key "+k.name, k.loadErr) // its hold has no choice that could mend it
+		return []api.Warning{{Code: e.Code, Severity: "error", Text: e.Message, Remedy: e.Remedy}}
 	}
 	var list []api.Warning
 	warn := func(code, severity, text, remedy string) {
