@@ -5,6 +5,10 @@ package keychain_test
 import (
 	"context"
 	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,4 +119,19 @@ func TestAPromptThatNobodyAnswersHangsTheLibraryOnly(t *testing.T) {
 	}
 	done(t, err)
 	done(t, k.Close())
+}
+
+// The Credential Manager of Windows, as wine has it: this package's own test,
+// built for Windows.
+func TestWinCredUnderWine(t *testing.T) {
+	exe := filepath.Join(t.TempDir(), "keychain.exe")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", exe, ".")
+	build.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building it: %v\n%s", err, out)
+	}
+	out := storetest.NewWine(t).Run(exe, "-test.v", "-test.run=^TestWinCred$")
+	if !strings.Contains(out, "--- PASS: TestWinCred") {
+		t.Fatal(out)
+	}
 }
