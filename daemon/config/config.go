@@ -165,11 +165,9 @@ func checkStore(t table) error {
 	if p := t["passphrase_file"]; p.name != "" && b.name != "" && b.text != "file" {
 		return p.at.errorf(`%s passphrase_file is for backend = "file" alone; delete the line`, p.table)
 	}
-	switch v := t["volatile"]; {
-	case b.text == keyctl && !v.on:
+	// volatile may stand beside another backend, from which keys are to be moved.
+	if b.text == keyctl && !t["volatile"].on {
 		return b.at.errorf("%s forgets every key when the machine restarts; if that is what you want, write volatile = true below it", b)
-	case v.on && b.name != "" && b.text != keyctl:
-		return v.at.errorf("%s volatile is for backend = %q alone; delete the line", v.table, keyctl)
 	}
 	return nil
 }

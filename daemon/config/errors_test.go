@@ -45,7 +45,6 @@ var badInputs = []struct{ text, want string }{
 	{"[store]\nbackend = \"secret-service\"\npassphrase_file = \"/x\"\n", `config.toml:3: [store] passphrase_file is for backend = "file" alone; delete the line`},
 	{"[store]\nbackend = \"keyctl\"\n", `config.toml:2: [store] backend = "keyctl" forgets every key when the machine restarts; if that is what you want, write volatile = true below it`},
 	{"[store]\nvolatile = false\nbackend = \"keyctl\"\n", `config.toml:3: [store] backend = "keyctl" forgets every key when the machine restarts; if that is what you want, write volatile = true below it`},
-	{"[store]\nbackend = \"file\"\nvolatile = true\n", `config.toml:3: [store] volatile is for backend = "keyctl" alone; delete the line`},
 	{"[store]\nvolatile = \"yes\"\n", `config.toml:2: [store] volatile is true or false, without quotes; write volatile = true`},
 	{"[store]\nbackend = \"wincred\"\n", `config.toml:2: [store] backend = "wincred" is not for this system, linux; write one of ` + list(Backends())},
 	{"[keys.\"a b\"]\n", `config.toml:1: [keys."a b"]: a name has up to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit`},

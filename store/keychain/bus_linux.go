@@ -9,6 +9,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/awskeyd/awskeyd/store"
 	"github.com/awskeyd/awskeyd/store/keychain/busguard"
 )
 
@@ -68,6 +69,15 @@ func (b bus) who(ctx context.Context, name string) string {
 		}
 	}
 	return "a program"
+}
+
+// whole takes an item that the library cannot decode for another program's:
+// providers on the bus replace an item as a whole.
+func whole(err error) error {
+	if undecoded(err) {
+		return store.ErrStranger
+	}
+	return err
 }
 
 func (b bus) close() { b.conn.Close() }

@@ -118,14 +118,6 @@ func undecoded(err error) bool {
 	return errors.As(err, &syntax) || errors.As(err, &shape)
 }
 
-// whole takes such an item for another program's, where no write is ever torn.
-func whole(err error) error {
-	if undecoded(err) {
-		return store.ErrStranger
-	}
-	return err
-}
-
 // refused is an error of a call that surely changed nothing.
 type refused struct{ error }
 

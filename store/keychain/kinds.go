@@ -54,7 +54,3 @@ func built(name string) error {
 	}
 	return fmt.Errorf("%w: there is no backend %q; there are %s", store.ErrUnavailable, name, strings.Join(Backends(), ", "))
 }
-
-func probeFile(context.Context) (string, error) {
-	return "encrypted files under a passphrase that you choose; on every system, only as safe as the passphrase", nil
-}

@@ -147,7 +147,6 @@ func (s *secretService) name() string {
 	return strings.TrimPrefix(unescape(string(s.collection)), collections)
 }
 
-// read knows that a provider replaces an item whole.
 func (s *secretService) read(err error) error { return whole(err) }
 
 func (s *secretService) wrote(string) {}

@@ -16,10 +16,9 @@ type unlocker interface {
 	unlock(ctx context.Context) error
 }
 
-var (
-	errDismissed  = withRemedy(store.ErrDenied, "the prompt was dismissed", "type: awskey unlock, and answer it")
-	errUnanswered = withRemedy(store.ErrLocked, "nobody answered the prompt", "type: awskey unlock, and answer it")
-)
+const remedyAnswer = "type: awskey unlock, and answer it"
+
+var errUnanswered = withRemedy(store.ErrLocked, "nobody answered the prompt", remedyAnswer)
 
 // Unlock opens a locked keychain. It may raise the system's own prompt, once,
 // and waits for the person until ctx ends: call it only because a person asked.

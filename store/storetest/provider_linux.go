@@ -297,7 +297,7 @@ func (i doubleItemObject) GetSecret(session dbus.ObjectPath) (doubleSecret, *dbu
 	defer i.p.mu.Unlock()
 	item := i.p.items[i.path]
 	if item == nil {
-		return doubleSecret{}, dbus.MakeFailedError(errors.New("No such secret item"))
+		return doubleSecret{}, dbus.MakeFailedError(errors.New("no such secret item"))
 	}
 	secret := item.secret
 	secret.Session = session

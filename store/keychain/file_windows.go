@@ -1,3 +1,0 @@
-package keychain
-
-func (k *Keychain) openFile(Config) error { return built(File) }
