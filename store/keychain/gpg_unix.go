@@ -52,9 +52,14 @@ type gpgProof []byte
 
 const proofText = "awskeyd can read this password store"
 
-// proofFor encrypts the proof as pass encrypts its items.
-func proofFor(ctx context.Context, recipients []string) (gpgProof, error) {
-	args := append(gpgOptions(quietly), "--no-encrypt-to", "--encrypt")
+// gpgLooking has gpg look and write nothing: neither its trust, which it would
+// else bring up to date, nor a lock, nor an agent that lives on.
+var gpgLooking = []string{"--no-autostart", "--no-auto-check-trustdb", "--trust-model", "always", "--lock-never", "--no-random-seed-file"}
+
+// proofFor encrypts the proof as pass encrypts its items; more are further
+// options of gpg.
+func proofFor(ctx context.Context, recipients []string, more ...string) (gpgProof, error) {
+	args := append(append(gpgOptions(quietly), more...), "--no-encrypt-to", "--encrypt")
 	for _, r := range recipients {
 		args = append(args, "--recipient", r)
 	}

@@ -56,7 +56,8 @@ func (k *Keychain) openKeyctl(c Config) error {
 // kernelAnswers reports whether the kernel keeps keys for us at all: a container
 // may forbid it.
 func kernelAnswers() error {
-	if _, err := unix.KeyctlGetKeyringID(unix.KEY_SPEC_USER_KEYRING, true); err != nil {
+	_, err := unix.KeyctlGetKeyringID(unix.KEY_SPEC_USER_KEYRING, false)
+	if err != nil && !errors.Is(err, unix.ENOKEY) { // without any key it is made with the first
 		return withRemedy(store.ErrUnavailable, "the kernel keeps no keys here: "+err.Error(), "choose another store; containers often forbid this one")
 	}
 	return nil

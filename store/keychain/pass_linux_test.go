@@ -2,6 +2,7 @@ package keychain_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +26,7 @@ func TestPass(t *testing.T) {
 	storetest.Conformance(t, func(*testing.T) store.Items { return k })
 	set(t, k, "work.a", "SECRET")
 	k.Close()
+	t.Setenv("PATH", "") // as the helper starts a daemon
 	get(t, open(t, pass()), "work.a", "SECRET")
 	path := filepath.Join(p.Dir, "awskeyd/awskeyd.work.a.gpg")
 	data, err := os.ReadFile(path)
@@ -46,8 +48,12 @@ func TestPassLocked(t *testing.T) {
 	if d := time.Since(began); d > 30*time.Second {
 		t.Fatalf("told after %s", d)
 	}
+	before := listing(t)
 	text, err := keychain.Probe(t.Context(), keychain.Pass)
 	fails(t, err, store.ErrLocked, "pass show")
+	if after := listing(t); after != before {
+		t.Fatalf("a question has written:\n%s\nbefore:\n%s", after, before)
+	}
 	if !strings.HasSuffix(text, p.Dir+", which is locked") {
 		t.Fatal(text)
 	}
@@ -74,6 +80,25 @@ func TestPassLocked(t *testing.T) {
 		}
 	}
 	everyCall(t, k, store.ErrLocked, "")
+}
+
+// listing is every file of gpg and of the store, with its time.
+func listing(t *testing.T) string {
+	var all strings.Builder
+	err := filepath.WalkDir(os.Getenv("GNUPGHOME"), func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			fmt.Fprintln(&all, path, info.Size(), info.ModTime().UnixNano())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
 }
 
 func TestPassInTrouble(t *testing.T) {

@@ -59,8 +59,9 @@ func (k *Keychain) openPass(Config) error {
 	return explain(err)
 }
 
-// findPass finds the programs, the store, and whom it is encrypted to.
-func findPass(ctx context.Context) (*passwordStore, error) {
+// findPass finds the programs, the store, and whom it is encrypted to; more are
+// further options of gpg.
+func findPass(ctx context.Context, more ...string) (*passwordStore, error) {
 	if os.Getenv("PATH") == "" { // the helper hands none to a daemon that it starts
 		os.Setenv("PATH", "/usr/local/bin:/usr/bin:/bin")
 	}
@@ -82,7 +83,7 @@ func findPass(ctx context.Context) (*passwordStore, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.proof, err = proofFor(ctx, recipients)
+	p.proof, err = proofFor(ctx, recipients, more...)
 	return p, err
 }
 
@@ -195,13 +196,12 @@ func force(path string) error {
 func (p *passwordStore) close() {}
 
 func probePass(ctx context.Context) (string, error) {
-	p, err := findPass(ctx)
+	p, err := findPass(ctx, gpgLooking...)
 	if err != nil {
 		return "", err
 	}
 	text := "pass keeps its store in " + p.dir
-	// A question must not start the agent.
-	switch err := p.proof.decrypted(ctx, quietly, "--no-autostart"); {
+	switch err := p.proof.decrypted(ctx, quietly, gpgLooking...); {
 	case err == nil:
 		return text + ", which gpg-agent opens", nil
 	case errors.Is(err, errNoAgent):
