@@ -3,7 +3,6 @@
 package keychain
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -99,17 +98,22 @@ func (p *passwordStore) recipients() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var ids []string
-	for lines := bufio.NewScanner(strings.NewReader(string(data))); lines.Scan(); {
-		id, _, _ := strings.Cut(lines.Text(), "#")
-		if id = strings.TrimSpace(id); id != "" {
-			ids = append(ids, id)
-		}
-	}
+	ids := gpgIDs(string(data))
 	if len(ids) == 0 {
 		return nil, withRemedy(store.ErrUnavailable, "the password store in "+p.dir+" names no gpg key", "make it anew: pass init YOUR-GPG-ID")
 	}
 	return ids, nil
+}
+
+// gpgIDs are the lines of a .gpg-id, without what follows a number sign.
+func gpgIDs(text string) (ids []string) {
+	for line := range strings.Lines(text) {
+		id, _, _ := strings.Cut(line, "#")
+		if id = strings.TrimSpace(id); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // ready makes sure that the store is still there, since the library calls every

@@ -2,8 +2,11 @@ package keychain
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
+
+	"github.com/awskeyd/awskeyd/store"
 )
 
 // probeDeadline is how long a question about one backend may take.
@@ -19,7 +22,9 @@ func Probe(ctx context.Context, backend string) (text string, err error) {
 	b, err := find(backend)
 	if err == nil {
 		text, err = b.probe(ctx)
-		err = explain(err)
+		if err = explain(err); ctx.Err() != nil {
+			err = withRemedy(store.ErrHung, fmt.Sprintf("no answer within %s", probeDeadline), "look for a dialog that waits for an answer, or restart it")
+		}
 	}
 	if text == "" && err != nil {
 		_, text, _ = strings.Cut(err.Error(), ": ")

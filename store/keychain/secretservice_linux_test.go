@@ -124,8 +124,14 @@ func TestProviderStopped(t *testing.T) {
 	set(t, k, "work.a", "one")
 	kr.Stop()
 	everyCall(t, k, store.ErrHung, "")
+	began := time.Now()
+	text, err := keychain.Probe(t.Context(), keychain.SecretService)
+	fails(t, err, store.ErrHung, "restart it")
+	if d := time.Since(began); d > 20*time.Second || !strings.Contains(text, "no answer within") {
+		t.Fatalf("%q after %s", text, d)
+	}
 	c.Deadline = 200 * time.Millisecond
-	_, err := keychain.Open(c)
+	_, err = keychain.Open(c)
 	fails(t, err, store.ErrHung, "no answer within 200ms")
 	kr.Continue()
 	get(t, k, "work.a", "one")

@@ -56,7 +56,7 @@ func NewPasswordStore(t *testing.T, passphrase string) *PasswordStore {
 	if err := os.WriteFile(filepath.Join(home, "gpg-agent.conf"), []byte("s2k-count 65536\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p.run("gpg", "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", passphrase, "--quick-gen-key", "rig <"+passUser+">", "default", "default", "never")
+	p.run("gpg", "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", passphrase, "--quick-gen-key", "rig <"+passUser+">", "future-default", "default", "never") // curves: made in no time
 	p.run("pass", "init", passUser)
 	p.Lock()
 	return p
