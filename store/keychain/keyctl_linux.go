@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/99designs/keyring"
 	"golang.org/x/sys/unix"
@@ -111,11 +112,23 @@ func (f filled) Set(item keyring.Item) error {
 	defer clear(data)
 	item.Data = data
 	err := f.Keyring.Set(item)
-	// The library puts the kernel's numbers into texts.
-	if err != nil && strings.Contains(err.Error(), unix.EDQUOT.Error()) {
+	for end := time.Now().Add(kernelPatience); full(err) && time.Now().Before(end); {
+		time.Sleep(kernelPatience / 100)
+		err = f.Keyring.Set(item)
+	}
+	if full(err) {
 		err = refused{withRemedy(store.ErrUnavailable, "the kernel keeps 20,000 bytes and 200 keys of a user, and these are full", "remove keys of other programs (keyctl show @u), or choose another store")}
 	}
 	return err
+}
+
+// kernelPatience is how long a full ring may take to have room again: a key that
+// was overwritten counts until the kernel gets to it.
+const kernelPatience = 3 * time.Second
+
+// full knows that the library puts the kernel's numbers into texts.
+func full(err error) bool {
+	return err != nil && strings.Contains(err.Error(), unix.EDQUOT.Error())
 }
 
 func probeKeyctl(context.Context) (string, error) {
