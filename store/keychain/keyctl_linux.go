@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"time"
 
@@ -40,6 +41,7 @@ func (k *Keychain) openKeyctl(c Config) error {
 		if err := begin(); err != nil {
 			return nil, err
 		}
+		defer oneThread()()
 		ring, err := keyring.Open(keyring.Config{
 			AllowedBackends: []keyring.BackendType{keyring.KeyCtlBackend},
 			ServiceName:     kernelRing, KeyCtlScope: userScope, KeyCtlPerm: kernelAccess,
@@ -108,6 +110,7 @@ func (f filled) Get(key string) (keyring.Item, error) {
 }
 
 func (f filled) Set(item keyring.Item) error {
+	defer oneThread()()
 	data := append([]byte{filling}, item.Data...)
 	defer clear(data)
 	item.Data = data
@@ -120,6 +123,14 @@ func (f filled) Set(item keyring.Item) error {
 		err = refused{withRemedy(store.ErrUnavailable, "the kernel keeps 20,000 bytes and 200 keys of a user, and these are full", "remove keys of other programs (keyctl show @u), or choose another store")}
 	}
 	return err
+}
+
+// oneThread keeps what follows on one thread until the function that it returns
+// is called: the library makes a key in the session's keyring and moves it from
+// there, and where the login has none, each thread is given its own.
+func oneThread() func() {
+	runtime.LockOSThread()
+	return runtime.UnlockOSThread
 }
 
 // kernelPatience is how long a full ring may take to have room again: a key that
