@@ -14,6 +14,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/awskeyd/awskeyd/daemon/api"
+	"github.com/awskeyd/awskeyd/store/storetest"
 )
 
 // residentKiB is how much memory a process holds.
@@ -128,6 +129,38 @@ func TestTheBusIsGoneAndBack(t *testing.T) {
 	}
 	d.stop()
 	if left := m.processes(); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
+// A key kept by pass is handed out while gpg has forgotten the passphrase,
+// rotated once it knows it again, and nobody is prompted in between.
+func TestAKeyKeptByPass(t *testing.T) {
+	p := storetest.NewPasswordStore(t, "pw")
+	m := &mistakes{home: newHome(t, binaries(t)), t: t, aws: newAWSWithAlice(t), secrets: newCanary()}
+	m.onFailure(t)
+	m.vars["GNUPGHOME"], m.vars["PASSWORD_STORE_DIR"] = os.Getenv("GNUPGHOME"), p.Dir
+	m.configure("[store]\nbackend = \"pass\"\n", awsSettings(m.aws.Server), strings.ReplaceAll(swift, `"1s"`, `"1h"`))
+	p.Unlock()
+	d := m.start()
+	m.mustAdd("work", m.aws.id, m.aws.secret)
+	p.Lock()
+	if id := m.works(m.aws.Server, "work"); id != m.aws.id {
+		t.Errorf("%s is served", id)
+	}
+	if r := m.do("status"); !strings.Contains(r.stdout, "keys are kept in pass, which is locked") || !strings.Contains(r.stdout, "pass show") {
+		t.Errorf("status says %q", r.stdout)
+	}
+	if r := m.awskey("rotate", "work"); r.exit != exitLocked || !strings.Contains(r.stderr, "gpg-agent does not have the passphrase") {
+		t.Errorf("rotate: exit %d, %q", r.exit, r.stderr)
+	}
+	p.Unlock()
+	m.do("rotate", "work", "--wait")
+	if id := m.works(m.aws.Server, "work"); id == m.aws.id {
+		t.Error("the old key is served after the rotation")
+	}
+	d.stop()
+	if left := m.processes(); len(left) > 0 && !strings.Contains(left[0], "gpg-agent") {
 		t.Errorf("left behind: %q", left)
 	}
 }
