@@ -21,6 +21,7 @@ const (
 	remedyLocked   = "unlock the login keyring (log in to the desktop, or open \"Passwords and Keys\"), then try again"
 	remedyProvider = "log in to the desktop, or start one: gnome-keyring-daemon --start --components=secrets"
 	remedyBus      = "log in to the desktop or install dbus-user-session, then restart awskeyd"
+	remedyFull     = "make room there; nothing is lost and nothing needs a restart"
 )
 
 // texts tells the kinds of trouble apart that reach us as bare text: D-Bus
@@ -69,6 +70,7 @@ func absent(err error) bool {
 
 func classify(err error) (kind error, unsent bool) {
 	var number syscall.Errno
+	var path *fs.PathError
 	var ended *exec.ExitError
 	if r, ok := errors.AsType[refused](err); ok {
 		return r.error, true
@@ -95,6 +97,8 @@ func classify(err error) (kind error, unsent bool) {
 		return noBus(), false
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w: %w", store.ErrDenied, bare(err)), false
+	case errors.As(err, &path) && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)):
+		return withRemedy(store.ErrUnavailable, bare(err).Error(), remedyFull), false
 	case errors.As(err, &number):
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, bare(err)), false
 	case errors.As(err, &ended):

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,22 +69,33 @@ func TestFile(t *testing.T) {
 }
 
 func TestFileKeepsAndHides(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0)) // the mode is ours to see to
 	dir := filepath.Join(t.TempDir(), "keys")
 	k := open(t, file(dir, "right"))
 	set(t, k, "work.a", "SECRET")
 	refused(t, file(dir, "right"), store.ErrUnavailable, "another process")
 	k.Close()
 	get(t, open(t, file(dir, "right")), "work.a", "SECRET")
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		data, _ := os.ReadFile(filepath.Join(dir, e.Name()))
-		info, _ := e.Info()
-		if bytes.Contains(data, []byte("SECRET")) || info.Mode().Perm()&0o077 != 0 {
-			t.Errorf("%s: mode %v, or the secret is readable in it", e.Name(), info.Mode())
+	files := 0
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
 		}
+		info, err := e.Info()
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: mode %v", path, info.Mode())
+		}
+		if err != nil || e.IsDir() {
+			return err
+		}
+		files++
+		if data, _ := os.ReadFile(path); bytes.Contains(data, []byte("SECRET")) || bytes.Contains(data, []byte("right")) {
+			t.Errorf("%s shows a secret", path)
+		}
+		return nil
+	})
+	if err != nil || files < 4 {
+		t.Fatalf("%d files, %v", files, err)
 	}
 }
 
@@ -100,27 +112,31 @@ func TestWrongPassphraseWritesNothing(t *testing.T) {
 		t.Fatal("something was written under a wrong passphrase")
 	}
 
-	// Without a sentinel, or with a broken one, the items themselves tell.
-	sentinel := filepath.Join(dir, "awskeyd._sentinel")
-	for _, broken := range []func(){func() { os.Remove(sentinel) }, func() { os.WriteFile(sentinel, []byte("eyJ"), 0o600) }} {
+	// A broken sentinel is no wrong passphrase, and no way around a right one.
+	sentinel := filepath.Join(dir, "items", "awskeyd._sentinel")
+	for _, broken := range []func(){func() { os.WriteFile(sentinel, []byte("eyJ"), 0o600) }, func() { os.Remove(sentinel) }} {
 		broken()
 		refused(t, file(dir, "wrong"), store.ErrDenied, "does not open")
 		k := open(t, file(dir, "right"))
 		get(t, k, "work.a", "one")
 		k.Close()
-		refused(t, file(dir, "wrong"), store.ErrDenied, "does not open")
 	}
 }
 
+// contents is everything in a folder.
 func contents(t *testing.T, dir string) string {
+	t.Helper()
 	var all strings.Builder
-	entries, err := os.ReadDir(dir)
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		all.WriteString(path + "=" + string(data) + "\n")
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	for _, e := range entries {
-		data, _ := os.ReadFile(filepath.Join(dir, e.Name()))
-		all.WriteString(e.Name() + "=" + string(data) + "\n")
 	}
 	return all.String()
 }
@@ -129,7 +145,7 @@ func TestTornFileIsDamaged(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "keys")
 	k := open(t, file(dir, "right"))
 	set(t, k, "work.a", "SECRET")
-	path := filepath.Join(dir, "awskeyd.work.a")
+	path := filepath.Join(dir, "items", "awskeyd.work.a")
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

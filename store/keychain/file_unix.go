@@ -16,10 +16,30 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/awskeyd/awskeyd/store"
+	"github.com/awskeyd/awskeyd/store/secret"
 )
 
-// A sentinel proves the passphrase before anything else is read or written: the
-// library keeps a wrong one and encrypts the next item with it.
+// The folder of the backend file. What is in force is a folder in it that came
+// there whole, by one rename: what is being made, a new store or a stronger one
+// of an old store's items, is never in force.
+//
+//	.lock         held by the one process that has it open
+//	items/.key    the data key, wrapped: see file_key.go
+//	items/awskeyd.…
+//	items.new/    being made
+const (
+	lockName  = ".lock"
+	itemsName = "items"
+	newName   = "items.new"
+	keyName   = ".key"
+	againName = ".again" // an item that is written once more, before it takes its name
+
+	maxKeyFile = 4096
+)
+
+// A sentinel proves that items were encrypted with the key at hand before
+// anything is written: the library keeps a wrong one and encrypts the next item
+// with it.
 const (
 	sentinel     = prefix + "_sentinel"
 	sentinelText = "the passphrase of awskeyd is right"
@@ -27,22 +47,29 @@ const (
 	enough = 16
 )
 
-// folder is the backend file: the library encrypts, this takes care of the
-// folder, of a second process, and of the disk.
+// folder is the backend file: the library encrypts, this takes care of the key,
+// of the folder, of a second process, and of the disk.
 type folder struct {
-	path  string
+	base  string
+	path  string // of the items
 	lock  *flock.Flock
-	dirty map[string]bool // items to be forced to disk; nil: all of them
+	dirty map[string]bool // items to be forced to disk, true: a try has failed; nil: all of them
 }
 
 func (k *Keychain) openFile(c Config) error {
 	if !filepath.IsAbs(c.Folder) {
 		return fmt.Errorf("%w: the folder of the backend file must be an absolute path, not %q", store.ErrUnavailable, c.Folder)
 	}
-	if err := ownFolder(c.Folder); err != nil {
+	if err := os.MkdirAll(c.Folder, 0o700); err != nil {
+		return explain(err)
+	}
+	if err := onlyOurs(c.Folder); err != nil {
 		return err
 	}
-	f := &folder{path: c.Folder, lock: flock.New(filepath.Join(c.Folder, ".lock"), flock.SetPermissions(0o600))}
+	f := &folder{
+		base: c.Folder, path: filepath.Join(c.Folder, itemsName),
+		lock: flock.New(filepath.Join(c.Folder, lockName), flock.SetPermissions(0o600)),
+	}
 	mine, err := f.lock.TryLock()
 	if err != nil {
 		return explain(err)
@@ -52,60 +79,123 @@ func (k *Keychain) openFile(c Config) error {
 		return withRemedy(store.ErrUnavailable, fmt.Sprintf("another process has %s open", c.Folder), "stop the other awskeyd first")
 	}
 	k.back = f // from here on Close gives the lock back
-	if c.Passphrase == nil {
-		return withRemedy(store.ErrLocked, "the backend file needs a passphrase and there is no way to ask for it", "set store.passphrase_file")
-	}
-	passphrase, err := c.Passphrase()
+	key, made, err := f.readKey()
 	if err != nil {
-		return fmt.Errorf("%w: asking for the passphrase: %w", store.ErrLocked, err)
+		return err
 	}
-	if passphrase.IsZero() { // the library would ask again at every call
-		return fmt.Errorf("%w: the passphrase is empty", store.ErrLocked)
+	old, err := itemsIn(f.base)
+	if err != nil {
+		return explain(err)
 	}
+	passphrase, err := c.ask(!made && len(old) == 0)
+	if err != nil {
+		return err
+	}
+	defer passphrase.Wipe()
 	_, _, err = k.worker.run(context.Background(), nil, func(_ context.Context, begin func() error, _ []byte) ([]byte, error) {
-		k.ring, err = keyring.Open(keyring.Config{
-			AllowedBackends:  []keyring.BackendType{keyring.FileBackend},
-			FileDir:          c.Folder,
-			FilePasswordFunc: func(string) (string, error) { return passphrase.Reveal(), nil },
-		})
-		if err == nil {
-			err = begin()
+		if err := begin(); err != nil {
+			return nil, err
 		}
-		if err == nil {
-			err = k.prove(f)
+		if !made {
+			return nil, k.makeItems(f, passphrase, old)
 		}
-		return nil, err
+		return nil, k.useItems(f, key, passphrase, old)
 	})
 	return explain(err)
 }
 
-// prove makes sure that the passphrase is the one of this folder: it opens the
-// sentinel, or in its place some item. Only a folder without any takes a new one.
-func (k *Keychain) prove(f *folder) error {
-	item, err := k.ring.Get(sentinel)
+// ask asks for the passphrase, or for one to be.
+func (c Config) ask(fresh bool) (secret.Value, error) {
+	ask := c.Passphrase
+	if fresh && c.NewPassphrase != nil {
+		ask = c.NewPassphrase
+	}
+	if ask == nil {
+		return secret.Value{}, withRemedy(store.ErrLocked, "the backend file needs a passphrase and there is no way to ask for it", "set store.passphrase_file")
+	}
+	passphrase, err := ask()
 	switch {
-	case err == nil && string(item.Data) == sentinelText:
-		return nil
-	case errors.Is(err, fs.ErrPermission):
+	case ours(err):
+		return secret.Value{}, err
+	case err != nil:
+		return secret.Value{}, fmt.Errorf("%w: asking for the passphrase: %w", store.ErrLocked, err)
+	case passphrase.IsZero():
+		return secret.Value{}, fmt.Errorf("%w: the passphrase is empty", store.ErrLocked)
+	}
+	return passphrase, nil
+}
+
+// readKey reads the wrapped key of the items in force, if there are any. That it
+// is missing is damage: without it nobody can ever read the items beside it, and
+// a new one would only hide that.
+func (f *folder) readKey() (key wrappedKey, made bool, err error) {
+	if _, err := os.Lstat(f.path); errors.Is(err, fs.ErrNotExist) {
+		return key, false, nil
+	}
+	if err := onlyOurs(f.path); err != nil {
+		return key, true, err
+	}
+	path := filepath.Join(f.path, keyName)
+	const remedy = "bring it back from a backup: the keys cannot be read without it"
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return key, true, withRemedy(store.ErrDamaged, path+" is gone", remedy)
+	case err != nil:
+		return key, true, explain(err)
+	case !info.Mode().IsRegular() || info.Size() > maxKeyFile:
+		return key, true, withRemedy(store.ErrDamaged, path+" is no key of awskeyd", remedy)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return key, true, explain(err)
+	}
+	key, err = parseKey(data)
+	switch {
+	case errors.Is(err, errNewerKey):
+		return key, true, withRemedy(store.ErrUnavailable, path+" was written by a newer awskeyd", "install that one again")
+	case err != nil:
+		return key, true, withRemedy(store.ErrDamaged, fmt.Sprintf("%s: %v", path, err), remedy)
+	}
+	return key, true, nil
+}
+
+// useItems opens what is in force, if the passphrase is the one it was made with.
+func (k *Keychain) useItems(f *folder, wrapped wrappedKey, passphrase secret.Value, old []string) error {
+	key, err := wrapped.open(passphrase)
+	if err != nil {
+		return f.wrongPassphrase()
+	}
+	if k.ring, err = openRing(f.path, key); err != nil {
 		return err
 	}
-	names, err := f.items()
+	names, err := itemsIn(f.path)
 	if err != nil {
 		return err
 	}
-	if len(names) > 0 && !k.opensOne(names) {
-		return withRemedy(store.ErrDenied, "the passphrase does not open "+f.path, "give the one it was made with")
+	if len(names) > 0 && !opensOne(k.ring, append([]string{sentinel}, names...)) {
+		return withRemedy(store.ErrDamaged, fmt.Sprintf("the items in %s are not of the key beside them", f.path), "bring the whole folder back from one backup")
 	}
-	f.wrote(sentinel)
-	if err := k.ring.Set(keyring.Item{Key: sentinel, Data: []byte(sentinelText), Label: "awskeyd: proof of the passphrase"}); err != nil {
-		return err
-	}
-	return f.sync()
+	f.dropOld(old)
+	return nil
 }
 
-func (k *Keychain) opensOne(names []string) bool {
-	for _, name := range names[:min(len(names), enough)] {
-		if item, err := k.ring.Get(name); err == nil {
+func (f *folder) wrongPassphrase() error {
+	return withRemedy(store.ErrDenied, "the passphrase does not open "+f.base, "give the one it was made with")
+}
+
+// openRing opens the library's file backend over one folder.
+func openRing(path string, key secret.Value) (keyring.Keyring, error) {
+	return keyring.Open(keyring.Config{
+		AllowedBackends:  []keyring.BackendType{keyring.FileBackend},
+		FileDir:          path,
+		FilePasswordFunc: func(string) (string, error) { return key.Reveal(), nil },
+	})
+}
+
+func opensOne(ring keyring.Keyring, names []string) bool {
+	for _, name := range names[:min(len(names), 1+enough)] {
+		if item, err := ring.Get(name); err == nil {
 			clear(item.Data)
 			return true
 		}
@@ -113,9 +203,9 @@ func (k *Keychain) opensOne(names []string) bool {
 	return false
 }
 
-// items returns the names of all items but the sentinel.
-func (f *folder) items() ([]string, error) {
-	entries, err := os.ReadDir(f.path)
+// itemsIn returns the names of all items in a folder but the sentinel.
+func itemsIn(path string) ([]string, error) {
+	entries, err := os.ReadDir(path)
 	var names []string
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), prefix) && e.Name() != sentinel {
@@ -125,11 +215,8 @@ func (f *folder) items() ([]string, error) {
 	return names, err
 }
 
-// ownFolder makes the folder, or refuses one that others could look into.
-func ownFolder(path string) error {
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return explain(err)
-	}
+// onlyOurs refuses a folder that others could look into.
+func onlyOurs(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return explain(err)
@@ -149,8 +236,9 @@ func ownFolder(path string) error {
 // ready refuses a folder that was emptied, replaced or unmounted: the library
 // would call every item of it not found.
 func (f *folder) ready(context.Context) error {
-	if _, err := os.Lstat(filepath.Join(f.path, sentinel)); errors.Is(err, fs.ErrNotExist) {
-		return withRemedy(store.ErrUnavailable, f.path+" is not what it was: "+sentinel+" is gone", "bring the folder back, then restart awskeyd")
+	path := filepath.Join(f.path, keyName)
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return withRemedy(store.ErrUnavailable, f.base+" is not what it was: "+path+" is gone", "bring the folder back")
 	} else if err != nil {
 		return err
 	}
@@ -158,7 +246,7 @@ func (f *folder) ready(context.Context) error {
 }
 
 // read takes whatever the system did not say for a failed decryption, since the
-// passphrase has proven right.
+// key has proven right.
 func (f *folder) read(err error) error {
 	if err == nil || absent(err) || system(err) {
 		return err
@@ -168,39 +256,8 @@ func (f *folder) read(err error) error {
 
 func (f *folder) wrote(item string) {
 	if f.dirty != nil {
-		f.dirty[item] = true
+		f.dirty[item] = false
 	}
-}
-
-// sync forces to disk what was written since the last time, the first time
-// everything, since a process before this one may have died before it could.
-func (f *folder) sync() error {
-	if f.dirty == nil {
-		names, err := f.items()
-		if err != nil {
-			return err
-		}
-		f.dirty = map[string]bool{sentinel: true}
-		for _, name := range names {
-			f.dirty[name] = true
-		}
-	}
-	for name := range f.dirty {
-		if err := syncPath(filepath.Join(f.path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		delete(f.dirty, name)
-	}
-	return syncPath(f.path)
-}
-
-func syncPath(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
 }
 
 func (f *folder) close() { f.lock.Close() }

@@ -54,6 +54,9 @@ type Config struct {
 	// Passphrase is asked for once, by Open, for the backend file. It may wait
 	// for a person.
 	Passphrase func() (secret.Value, error)
+	// NewPassphrase is asked in its place for a folder that has none yet, so that
+	// a person can be asked twice; nil: Passphrase.
+	NewPassphrase func() (secret.Value, error)
 	// Home is a folder on the file system where the keychain keeps its data, to
 	// be forced to disk after a write; empty: the user's home. The backend file
 	// knows its own.
