@@ -28,7 +28,8 @@ import (
 
 // Keychains are the kinds of keychain that the program was built with.
 type Keychains struct {
-	// Open opens one, which the caller closes. It must not wait for a person.
+	// Open opens one, which the caller closes. It must not wait for a person
+	// unless the options say that one is there.
 	Open func(ctx context.Context, backend string, o KeychainOptions) (Keychain, error)
 	// Probe says what is here, without raising a prompt.
 	Probe func(ctx context.Context) []api.Backend
@@ -42,6 +43,7 @@ type KeychainOptions struct {
 	Folder         string // of the file store
 	PassphraseFile string
 	Volatile       bool // a keychain that forgets everything at a restart of the machine is meant
+	Ask            bool // a person is there: the keychain may ask for its passphrase
 	Log            *slog.Logger
 }
 

@@ -2,15 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"sync"
 
+	"github.com/awskeyd/awskeyd/cmd/awskeyd/passphrase"
 	"github.com/awskeyd/awskeyd/daemon"
 	"github.com/awskeyd/awskeyd/daemon/api"
-	"github.com/awskeyd/awskeyd/store"
 	"github.com/awskeyd/awskeyd/store/keychain"
 	"github.com/awskeyd/awskeyd/store/keychain/busguard"
 	"github.com/awskeyd/awskeyd/store/secret"
@@ -18,10 +16,13 @@ import (
 
 // keychains are those that the keyring library brings.
 var keychains = daemon.Keychains{
-	Open: func(_ context.Context, backend string, o daemon.KeychainOptions) (daemon.Keychain, error) {
+	Open: func(ctx context.Context, backend string, o daemon.KeychainOptions) (daemon.Keychain, error) {
+		home := os.Getenv("HOME")
+		p := passphrase.Sources{File: o.PassphraseFile, Credentials: os.Getenv("CREDENTIALS_DIRECTORY"), Home: home, Ask: o.Ask}
 		k, err := keychain.Open(keychain.Config{
-			Backend: backend, Folder: o.Folder, Home: os.Getenv("HOME"), Volatile: o.Volatile,
-			Passphrase: func() (secret.Value, error) { return passphrase(o.PassphraseFile) },
+			Backend: backend, Folder: o.Folder, Home: home, Volatile: o.Volatile,
+			Passphrase:    func() (secret.Value, error) { return p.Get(ctx) },
+			NewPassphrase: func() (secret.Value, error) { return p.New(ctx) },
 		})
 		if err != nil {
 			return nil, err
@@ -57,29 +58,4 @@ func found(name, text string, err error) api.Backend {
 		}
 	}
 	return b
-}
-
-// passphrase reads the file that [store] passphrase_file names: its first line,
-// if nobody else can read it.
-func passphrase(path string) (secret.Value, error) {
-	var none secret.Value
-	if path == "" {
-		return none, fmt.Errorf("%w: the store file needs a passphrase; write one into a file that only you can read, and into the configuration: [store] passphrase_file = \"/path/to/it\"", store.ErrLocked)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return none, fmt.Errorf("%w: cannot read the passphrase: %w", store.ErrLocked, err)
-	}
-	defer f.Close()
-	if err := onlyOurs(f); err != nil {
-		return none, fmt.Errorf("%w: %w", store.ErrDenied, err)
-	}
-	b := make([]byte, 4096)
-	n, err := f.Read(b)
-	defer clear(b)
-	line, _, _ := strings.Cut(string(b[:n]), "\n")
-	if line = strings.TrimSuffix(line, "\r"); line == "" {
-		return none, errors.Join(fmt.Errorf("%w: the passphrase file %s is empty", store.ErrLocked, path), err)
-	}
-	return secret.New(line), nil
 }

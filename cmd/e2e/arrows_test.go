@@ -54,7 +54,7 @@ var arrowRules = []arrowRule{
 		why: "only the daemon touches the keychain and AWS"},
 
 	{who: []string{"cmd/awskeyd", "cmd/awskeyd/..."}, among: arrowOurs,
-		only: []string{"cmd/awskeyd/...", "daemon", "daemon/api", "store", "store/secret", "store/keychain", "store/keychain/busguard", "packaging/service", "helper"},
+		only: []string{"cmd/awskeyd/...", "daemon", "daemon/api", "daemon/config", "store", "store/secret", "store/keychain", "store/keychain/busguard", "packaging/service", "helper"},
 		why:  "the daemon's main only puts its rooms together"},
 	{who: []string{"cmd/awskeyd"}, far: true, never: []string{"github.com/aws/aws-sdk-go-v2/config"},
 		why: "it resolves the very profiles whose credential_process is us"},

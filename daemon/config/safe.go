@@ -86,9 +86,18 @@ func walk(path string) (steps []step, at string, err error) {
 	return steps, at, nil
 }
 
-// readSafe reads a file that nobody but the user and root can have written. It
-// opens nothing else than a plain file, so that it cannot hang.
+// ReadPrivate reads a small file that nobody but the user and root can have
+// written, with every folder up to the home and every link on the way, and that
+// nobody else can read: an *UnsafeError says what must be mended. It opens
+// nothing else than a plain file, so that it cannot hang.
+func ReadPrivate(path, home string) ([]byte, error) { return readChecked(path, home, checkPrivate) }
+
+// readSafe is ReadPrivate for a file that everybody may read.
 func readSafe(path, home string) ([]byte, error) {
+	return readChecked(path, home, func(step) error { return nil })
+}
+
+func readChecked(path, home string, check func(file step) error) ([]byte, error) {
 	for range 5 {
 		steps, _, err := walk(path)
 		if err != nil {
@@ -100,6 +109,9 @@ func readSafe(path, home string) ([]byte, error) {
 		last := steps[len(steps)-1]
 		if !last.info.Mode().IsRegular() {
 			return nil, &Error{File: path, Text: "this is no plain file; move it away"}
+		}
+		if err := check(last); err != nil {
+			return nil, err
 		}
 		data, same, err := readSame(path, last.info)
 		if err != nil || same {

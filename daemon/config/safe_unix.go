@@ -34,6 +34,18 @@ func checkOwner(s step) error {
 	return nil
 }
 
+// checkPrivate refuses a file that others can read. What belongs to root and to
+// its group is root's to see to: so systemd gives a credential to a service of
+// the system, whose user an access list lets in.
+func checkPrivate(file step) error {
+	stat, ok := file.info.Sys().(*syscall.Stat_t)
+	mode := file.info.Mode().Perm()
+	if mode&0o077 == 0 || ok && stat.Uid == 0 && stat.Gid == 0 && mode&0o037 == 0 {
+		return nil
+	}
+	return &UnsafeError{file.path, "can be read by others", "chmod 600 " + quote(file.path)}
+}
+
 func userName(id int) string {
 	if u, err := user.LookupId(strconv.Itoa(id)); err == nil {
 		return u.Username

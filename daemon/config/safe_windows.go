@@ -7,3 +7,5 @@ import "fmt"
 func checkOwner(s step) error {
 	return fmt.Errorf("%s: asking who may write a configuration file: not on windows yet", s.path)
 }
+
+func checkPrivate(step) error { return nil } // checkOwner has refused

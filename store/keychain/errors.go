@@ -21,7 +21,7 @@ const (
 	remedyLocked   = "unlock the login keyring (log in to the desktop, or open \"Passwords and Keys\"), then try again"
 	remedyProvider = "log in to the desktop, or start one: gnome-keyring-daemon --start --components=secrets"
 	remedyBus      = "log in to the desktop or install dbus-user-session, then restart awskeyd"
-	remedyFull     = "make room there; nothing is lost and nothing needs a restart"
+	remedyFull     = "make room there, then it goes on by itself"
 )
 
 // texts tells the kinds of trouble apart that reach us as bare text: D-Bus
