@@ -60,7 +60,7 @@ func backendText(b api.Backend) string {
 	}
 	text := b.Text
 	if b.Name == "file" {
-		text += "; its passphrase is read from the file named by [store] passphrase_file"
+		text += "; its passphrase is asked for, or read from the file named by [store] passphrase_file"
 	}
 	first := fmt.Sprintf("  %s  %-16s", word, printable(b.Name))
 	rest := wrapped(text, strings.Repeat(" ", len(first)))
