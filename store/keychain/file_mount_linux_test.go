@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -104,7 +103,10 @@ func TestKilledWithItsMachine(t *testing.T) {
 	world := filepath.Join(at, "keys")
 	lost := 0
 	killed(t, t.Name(), world, func() string {
-		before := snapshot(t, at)
+		canary := filepath.Join(at, "canary")
+		if err := os.WriteFile(canary, []byte("written and not forced to disk"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		next := disk + "."
 		copyDisk(t, disk, next)
 		if err := syscall.Unmount(at, 0); err != nil {
@@ -114,12 +116,13 @@ func TestKilledWithItsMachine(t *testing.T) {
 			t.Fatal(err)
 		}
 		attach(disk)
-		if snapshot(t, at) != before {
+		if data, _ := os.ReadFile(canary); len(data) == 0 {
 			lost++
 		}
+		os.Remove(canary)
 		return world
 	})
-	t.Logf("%d crashes of the machine lost something that was written and not forced to disk", lost)
+	t.Logf("%d crashes of the machine lost what was written and not forced to disk", lost)
 	if lost == 0 {
 		t.Error("this file system loses nothing, so the test shows nothing")
 	}
@@ -134,23 +137,6 @@ type greedy struct {
 func (g greedy) Set(i keyring.Item) error {
 	g.take(i.Key)
 	return g.Keyring.Set(i)
-}
-
-func snapshot(t *testing.T, folder string) string {
-	t.Helper()
-	var all []string
-	err := filepath.WalkDir(folder, func(path string, e os.DirEntry, err error) error {
-		if err == nil && e.Type().IsRegular() {
-			data, _ := os.ReadFile(path)
-			all = append(all, path+"="+string(data))
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	slices.Sort(all)
-	return strings.Join(all, "\n")
 }
 
 func copyDisk(t *testing.T, from, to string) {
