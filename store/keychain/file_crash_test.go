@@ -138,7 +138,7 @@ func crashes(t *testing.T, r *rand.Rand, lives int, forgetful bool) (writes int,
 			return writes, fmt.Errorf("life %d: %w", life, errors.Join(err, k.Close()))
 		}
 		// What a machine is booted from is on disk.
-		d := newDisk(t, world)
+		d := newPlatter(t, world)
 		d.forgetful = forgetful
 		image, left := "", 1+r.IntN(24)
 		event := func() {

@@ -14,11 +14,11 @@ import (
 	"testing"
 )
 
-// disk tells what a crash of the machine may leave of a folder: what was forced
+// platter tells what a crash of the machine may leave of a folder: what was forced
 // to disk, and of everything else any piece. It knows files and folders by their
 // inode, as a file system does: fsync of a file keeps its bytes, of a folder its
 // names, and neither the other.
-type disk struct {
+type platter struct {
 	t       *testing.T
 	base    string
 	bytes   map[uint64][]byte            // of files
@@ -28,10 +28,10 @@ type disk struct {
 	forgetful bool
 }
 
-// newDisk takes what is there for what is on disk.
-func newDisk(t *testing.T, base string) *disk {
+// newPlatter takes what is there for what is on disk.
+func newPlatter(t *testing.T, base string) *platter {
 	t.Helper()
-	d := &disk{t: t, base: base, bytes: map[uint64][]byte{}, names: map[uint64]map[string]uint64{}, folders: map[uint64]bool{}}
+	d := &platter{t: t, base: base, bytes: map[uint64][]byte{}, names: map[uint64]map[string]uint64{}, folders: map[uint64]bool{}}
 	err := filepath.WalkDir(base, func(path string, _ os.DirEntry, err error) error {
 		d.synced(path)
 		return err
@@ -43,7 +43,7 @@ func newDisk(t *testing.T, base string) *disk {
 }
 
 // synced is what an fsync of a path makes durable.
-func (d *disk) synced(path string) {
+func (d *platter) synced(path string) {
 	if d.forgetful || !strings.HasPrefix(path, d.base) {
 		return
 	}
@@ -55,7 +55,7 @@ func (d *disk) synced(path string) {
 	}
 }
 
-func (d *disk) inode(path string) (number uint64, folder bool) {
+func (d *platter) inode(path string) (number uint64, folder bool) {
 	info, err := os.Lstat(path)
 	if err != nil {
 		d.t.Fatal(err)
@@ -65,7 +65,7 @@ func (d *disk) inode(path string) (number uint64, folder bool) {
 	return number, info.IsDir()
 }
 
-func (d *disk) read(path string) []byte {
+func (d *platter) read(path string) []byte {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		d.t.Fatal(err)
@@ -73,7 +73,7 @@ func (d *disk) read(path string) []byte {
 	return data
 }
 
-func (d *disk) entries(path string) map[string]uint64 {
+func (d *platter) entries(path string) map[string]uint64 {
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		d.t.Fatal(err)
@@ -86,7 +86,7 @@ func (d *disk) entries(path string) map[string]uint64 {
 }
 
 // crash makes a folder as the machine may find it when it is up again.
-func (d *disk) crash(seed uint64) string {
+func (d *platter) crash(seed uint64) string {
 	d.t.Helper()
 	image := filepath.Join(d.t.TempDir(), "keys")
 	now := map[uint64]string{} // where each inode is in the living folder
@@ -103,7 +103,7 @@ func (d *disk) crash(seed uint64) string {
 	return image
 }
 
-func (d *disk) restore(r *rand.Rand, now map[uint64]string, inode uint64, to string) {
+func (d *platter) restore(r *rand.Rand, now map[uint64]string, inode uint64, to string) {
 	if !d.folders[inode] {
 		if err := os.WriteFile(to, d.content(r, now, inode), 0o600); err != nil {
 			d.t.Fatal(err)
@@ -132,7 +132,7 @@ func (d *disk) restore(r *rand.Rand, now map[uint64]string, inode uint64, to str
 
 // content is what is left of a file: the bytes that were forced to disk, those
 // that were not, a beginning of them, or their length with nothing in it.
-func (d *disk) content(r *rand.Rand, now map[uint64]string, inode uint64) []byte {
+func (d *platter) content(r *rand.Rand, now map[uint64]string, inode uint64) []byte {
 	durable := d.bytes[inode]
 	path, ok := now[inode]
 	if !ok {

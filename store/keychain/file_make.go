@@ -59,7 +59,7 @@ func (k *Keychain) makeItems(f *folder, passphrase secret.Value, old []string) e
 	if err := os.Rename(path, f.path); err != nil {
 		return err
 	}
-	if err := syncWay(f.base); err != nil {
+	if err := syncFolder(f.base); err != nil {
 		return err
 	}
 	f.dropOld(old)
@@ -172,18 +172,19 @@ func syncFolder(path string) error {
 	return nil
 }
 
-// syncWay makes a folder durable with those above it that may be as new as it
-// is; one that we may not open was there before us.
-func syncWay(path string) error {
-	for {
-		switch err := syncFolder(path); {
-		case errors.Is(err, fs.ErrPermission):
-			return nil
-		case err != nil:
-			return err
-		case path == filepath.Dir(path):
-			return nil
-		}
-		path = filepath.Dir(path)
+// syncWay makes a new folder durable with those above it, up to one that was
+// there before; that one may be somebody else's to open.
+func syncWay(path, above string) error {
+	if path == above {
+		return nil
 	}
+	for ; path != above; path = filepath.Dir(path) {
+		if err := syncFolder(path); err != nil {
+			return err
+		}
+	}
+	if err := syncFolder(above); !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
 }

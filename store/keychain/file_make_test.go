@@ -156,7 +156,7 @@ func TestMakingIsSafeAtAnyCrash(t *testing.T) {
 		for n := 1; ; n++ {
 			base := filepath.Join(t.TempDir(), "keys")
 			oldFolder(t, base, "right", items)
-			disk := newDisk(t, base)
+			disk := newPlatter(t, base)
 			seen := 0
 			testOnlySync = func(path string) error {
 				if !strings.HasPrefix(path, base) { // the folders above it
@@ -306,5 +306,25 @@ func TestAFailedFsyncIsNotTriedAgain(t *testing.T) {
 		if got := namesIn(t, f.path); slices.Contains(got, againName) {
 			t.Errorf("left: %q", got)
 		}
+	}
+}
+
+// A store in a folder whose name is not on disk is on no disk.
+func TestNewFoldersAreForcedToDisk(t *testing.T) {
+	top := t.TempDir()
+	base := filepath.Join(top, "a", "b", "keys")
+	synced := map[string]bool{}
+	testOnlySync = func(path string) error { synced[path] = true; return nil }
+	t.Cleanup(func() { testOnlySync = func(string) error { return nil } })
+	c := fileConfig(base, "right")
+	c.Passphrase = nil // a start that goes no further
+	denies(t, c, store.ErrLocked)
+	for _, folder := range []string{base, filepath.Dir(base), filepath.Join(top, "a"), top} {
+		if !synced[folder] {
+			t.Errorf("%s is not forced to disk", folder)
+		}
+	}
+	if synced[filepath.Dir(top)] {
+		t.Error("folders that were there before are forced to disk")
 	}
 }

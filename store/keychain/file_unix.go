@@ -60,7 +60,11 @@ func (k *Keychain) openFile(c Config) error {
 	if !filepath.IsAbs(c.Folder) {
 		return fmt.Errorf("%w: the folder of the backend file must be an absolute path, not %q", store.ErrUnavailable, c.Folder)
 	}
+	above := existing(c.Folder)
 	if err := os.MkdirAll(c.Folder, 0o700); err != nil {
+		return explain(err)
+	}
+	if err := syncWay(c.Folder, above); err != nil {
 		return explain(err)
 	}
 	if err := onlyOurs(c.Folder); err != nil {
@@ -102,6 +106,16 @@ func (k *Keychain) openFile(c Config) error {
 		return nil, k.useItems(f, key, passphrase, old)
 	})
 	return explain(err)
+}
+
+// existing is the folder itself or the nearest above it that is there.
+func existing(path string) string {
+	for ; path != filepath.Dir(path); path = filepath.Dir(path) {
+		if _, err := os.Lstat(path); err == nil {
+			break
+		}
+	}
+	return path
 }
 
 // ask asks for the passphrase, or for one to be.
