@@ -73,15 +73,14 @@ func search(args []string, stdout, stderr *os.File) int {
 		}
 	}
 	debug.SetGCPercent(400) // many short lives, little that lasts
-	if term.IsTerminal(int(stderr.Fd())) {
-		o.Tell = progress(stderr)
-	}
+	terminal := term.IsTerminal(int(stderr.Fd()))
+	o.Tell = progress(stderr, terminal, time.Now)
 	report, err := explore.Run(o, time.Now)
 	if err != nil {
 		fmt.Fprintln(stderr, "explore:", err)
 		return 1
 	}
-	if o.Tell != nil {
+	if terminal {
 		fmt.Fprint(stderr, "\r\x1b[K")
 	}
 	fmt.Fprint(stdout, report)
@@ -91,13 +90,19 @@ func search(args []string, stdout, stderr *os.File) int {
 	return 0
 }
 
-// progress shows on a terminal how far a search is.
-func progress(to io.Writer) func(done, left, lives int) {
-	var last time.Time
+// progress tells how far a search is: on a terminal in one line that changes,
+// elsewhere a line every ten seconds.
+func progress(to io.Writer, terminal bool, now func() time.Time) func(done, left, lives int) {
+	every, before, after := 10*time.Second, "", "\n"
+	if terminal {
+		every, before, after = 200*time.Millisecond, "\r\x1b[K", ""
+	}
+	began := now()
+	last := began
 	return func(done, left, lives int) {
-		if now := time.Now(); now.Sub(last) > 200*time.Millisecond {
-			last = now
-			fmt.Fprintf(to, "\r\x1b[K%d of %d branches, %d schedules", done, done+left, lives)
+		if at := now(); at.Sub(last) >= every {
+			last = at
+			fmt.Fprintf(to, "%s%d of %d branches, %d schedules, %s%s", before, done, done+left, lives, at.Sub(began).Round(time.Second), after)
 		}
 	}
 }

@@ -76,20 +76,23 @@ func (w *World) ended() (ending, bool) {
 		w.broken("it never ends: %d actions, and it is %s", w.steps, w.phase())
 	}
 	p := w.p
-	if !p.loaded || len(w.plan.events) > 0 && w.plan.events[0].At == w.points {
+	if !p.loaded {
 		return ending{}, false
 	}
+	// What is planned for this moment keeps the life going and changes nothing
+	// else: where it was drawn, nobody knew of it yet.
+	planned := len(w.plan.events) > 0 && w.plan.events[0].At == w.points
 	if choices := w.asking(); len(choices) > 0 || w.beyond() {
 		if w.waiting.IsZero() {
 			w.waiting = w.now
 		}
-		if w.now.Sub(w.waiting) >= w.scenario.patience && w.calm() {
+		if !planned && w.now.Sub(w.waiting) >= w.scenario.patience && w.calm() {
 			return ending{reason: w.reason(), choices: choices}, true
 		}
 		return ending{}, false
 	}
 	w.waiting = time.Time{}
-	if p.r.Phase != rotation.Steady || p.r.Asked || p.m.Created != nil || p.m.Doubt || !w.calm() ||
+	if planned || p.r.Phase != rotation.Steady || p.r.Asked || p.m.Created != nil || p.m.Doubt || !w.calm() ||
 		rotation.Due(p.r, w.settings).Sub(w.now) < 20*24*time.Hour {
 		return ending{}, false
 	}
@@ -159,8 +162,8 @@ func (w *World) judgeEnd() {
 	}
 }
 
-// Replay lives one schedule and tells log of each step. The first choice is
-// taken wherever a person is asked and the schedule does not say otherwise.
+// Replay lives one schedule and tells log of each step. It ends where a person is
+// asked and the schedule does not say what is chosen.
 func Replay(s Schedule, log func(format string, args ...any)) (string, *Violation) {
 	rec := newRecorder()
 	rec.log = log

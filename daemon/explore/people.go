@@ -206,14 +206,14 @@ func (w *World) point() {
 		w.plan.events = w.plan.events[1:]
 		w.happen(name)
 	}
-	if s := w.scenario; s.then != "" && !w.then && w.phase() == s.when {
-		w.then = true
-		w.happen(s.then)
-	}
 	if w.plan.draw != nil {
 		if name := w.plan.draw.event(w); name != "" {
 			w.happen(name)
 		}
+	}
+	if s := w.scenario; s.then != "" && !w.then && w.phase() == s.when {
+		w.then = true
+		w.happen(s.then)
 	}
 }
 
