@@ -6,8 +6,8 @@
 // person, an administrator and two clocks that can be set. Whenever the life
 // touches the world outside its process (a call to AWS, an item of the keychain,
 // the note of a created id) it branches into all that can happen there; see
-// [Kind]. After each step the world is held against the promises; see
-// invariants.go.
+// [Kind]. After each step the world is held against the promises: judge.go at every
+// instant, writes.go at each write of the record, calls.go at each call to IAM.
 //
 // Every life is a function of its [Schedule], so that a failure is replayed by
 // the one line that names it. It must never read a clock, a file or chance of

@@ -54,7 +54,7 @@ func (w *World) state() uint64 {
 		}
 		h.Write(bar)
 	}
-	fmt.Fprint(h, k.late, k.locked, k.empty, k.stray)
+	fmt.Fprint(h, k.late, k.locked, k.empty, k.landed, k.stray, k.lied)
 	if k.odd {
 		fmt.Fprint(h, k.history)
 	}

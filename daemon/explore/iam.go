@@ -252,8 +252,10 @@ func (w *World) execute(e Effect, a rotation.Action, user string, past bool) rot
 		return w.create(a, o)
 	case AskDeactivate:
 		w.judgeEnding(a, target, inactive)
+		if target.active() {
+			target.inactive, target.up = w.now, w.up
+		}
 		target.set(w.now, inactive)
-		target.inactive, target.up = w.now, w.up
 		w.touched = true
 	case AskActivate:
 		w.judgeOwner(a, target)

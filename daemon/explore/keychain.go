@@ -27,7 +27,9 @@ type keychain struct {
 	history uint64
 	odd     bool
 
-	stray bool // a write has landed after its process had died
+	landed bool // a write has landed long after it was sent
+	stray  bool // and its process had died
+	lied   bool // it has shown what it did not keep
 }
 
 // lateItem is a write that was never confirmed and still comes.
@@ -79,7 +81,7 @@ func (k *keychain) land(now time.Time, life int, synced bool) (landed bool) {
 		}
 		k.items[l.name] = l.data
 		delete(k.unsynced, l.name)
-		landed, k.odd = true, true
+		landed, k.odd, k.landed = true, true, true
 		k.stray = k.stray || l.life != life
 		return true
 	})
@@ -185,7 +187,7 @@ func (i items) Set(_ context.Context, name string, data []byte) error {
 		err = errSilent
 	case kind == Dropped:
 	case kind == Lie:
-		k.lies[name] = data
+		k.lies[name], k.lied = data, true
 	default:
 		k.put(name, data)
 	}

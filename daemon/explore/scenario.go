@@ -94,15 +94,27 @@ var Scenarios = []*Scenario{
 	scenario("stranger", "the user has a second key that is not ours", realWorld(), func(s *Scenario) {
 		s.begin = func(w *World) rotation.Record {
 			r := imported(w)
-			w.stranger()
+			w.newcomer()
 			w.cloud.keys[1].aged(48 * time.Hour)
 			return r
 		}
 		s.ends = []string{"held second-key"}
 	}),
 	scenario("newcomer", "somebody else makes a second key in the same moment, and uses it", realWorld(), func(s *Scenario) {
-		s.begin = func(w *World) rotation.Record { r := imported(w); w.stranger(); return r }
+		s.begin = func(w *World) rotation.Record { r := imported(w); w.newcomer(); return r }
 		s.ends = []string{"held second-key", "held orphan-used"}
+	}),
+	scenario("spare", "somebody else has just made a second key, which no List shows yet, and puts it aside", realWorld(), func(s *Scenario) {
+		s.begin = func(w *World) rotation.Record {
+			r := imported(w)
+			w.stranger()
+			w.pass(2 * time.Second)
+			return r
+		}
+		s.ends = []string{"held second-key"}
+	}),
+	scenario("stopped", "a person stops it while the new key is being proved", loopback(), func(s *Scenario) {
+		s.when, s.then, s.ends = rotation.Proving, "rollback", []string{"held rolled-back"}
 	}),
 	scenario("leaked", "a person says that the key is known to others", realWorld(), func(s *Scenario) {
 		s.begin = func(w *World) rotation.Record {
