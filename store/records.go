@@ -139,7 +139,8 @@ func (s *Store) load(ctx context.Context, name string) (Record, error) {
 	m := s.memory(record)
 	changed := m.known && !m.expects(p)
 	m.remember(p, s.id.Machine)
-	certain := p.mirrored() && !m.unsettled && indexErr == nil && s.sync(ctx, m) == nil
+	synced := s.sync(ctx, m) == nil // whatever was read, nobody may see it and then lose it
+	certain := synced && p.mirrored() && !m.unsettled && indexErr == nil
 	e := p[n]
 	r := Record{as, e.seq, e.machine, e.instance, e.payload, certain, m.foreign, changed}
 	p[n].payload = nil // the caller's now

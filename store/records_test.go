@@ -267,6 +267,18 @@ func TestCertainMeansOnDisk(t *testing.T) {
 	load(t, s, "work", "one", true)
 }
 
+// A write that was cut off may be the newest there is: once it was read, and
+// shown to a person, a crash of the machine does not undo it.
+func TestWhatWasReadStaysRead(t *testing.T) {
+	f, s := withWork(t)
+	f.CrashAfter(1)
+	wants(t, s.Save(ctx, "work", []byte("two")), storetest.ErrCrashed)
+	f.Restart()
+	load(t, open(f), "work", "two", false)
+	f.PowerLoss(func(string) bool { return false })
+	load(t, open(f), "work", "two", false)
+}
+
 // A keychain that calls a write done and gives something else back.
 func TestReadBackDecides(t *testing.T) {
 	f, s := withWork(t)
