@@ -89,12 +89,14 @@ func (k *Key) lift(ctx context.Context, choice string) error {
 			return err
 		}
 		failpoint.At("key.taken")
+		k.mu.Lock()
+		k.m = rotation.Memory{AwakeMark: time.Since(k.set.began), Stopped: k.m.Stopped}
+		k.mu.Unlock()
 	} else if err := k.load(ctx); err != nil {
-		return err
+		return err // and if it is another machine's, that is the next thing to ask a person about
 	}
 	k.mu.Lock()
-	// Ask IAM before anything is changed.
-	k.m = rotation.Memory{Doubt: true, AwakeMark: time.Since(k.set.began), Stopped: k.m.Stopped}
+	k.m.Doubt = true // ask IAM before anything is changed
 	k.mu.Unlock()
 	k.set.tell(k.name, rotation.Event{Name: "resolved", Text: "resolved: " + choice})
 	return errSettled

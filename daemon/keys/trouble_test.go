@@ -169,3 +169,39 @@ func TestAPauseKeepsAnotherMachinesHold(t *testing.T) {
 		}
 	})
 }
+
+// TestAnotherMachineIsFoundOutByARetry: it writes while this process runs, which
+// is only told that the record has changed until a person lets it look.
+func TestAnotherMachineIsFoundOutByARetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.add()
+		defer r.end()
+		other := store.New(r.items, store.Identity{Machine: "another", Instance: "i"})
+		rec, err := other.Load(context.Background(), "work")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := other.TakeOver(context.Background(), "work", rec.Payload); err != nil {
+			t.Fatal(err)
+		}
+		set := r.set
+		if _, err := set.Pause(context.Background(), "work"); err == nil {
+			t.Error("it writes over another machine's record")
+		}
+		for _, step := range []struct{ code, choice string }{{"store-changed", "retry"}, {"other-machine", "take-over"}} {
+			synctest.Wait()
+			h := set.List()[0].Hold
+			if h == nil || h.Code != step.code {
+				t.Fatalf("the hold is %+v, and not %s", h, step.code)
+			}
+			if _, err := set.Resolve(context.Background(), "work", api.ResolveRequest{Choice: step.choice}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if h := set.List()[0].Hold; h != nil {
+			t.Errorf("it is still held: %+v", h)
+		}
+	})
+}
