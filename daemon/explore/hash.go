@@ -39,7 +39,7 @@ func (w *World) state() uint64 {
 		j.saved, j.reloaded, j.provedSTS, j.provedIAM = 0, 0, 0, 0
 	}
 	fmt.Fprint(h, w.scenario.Name, w.settings.TTL, w.settings.Endpoint, w.settings.Admin != nil, w.now.UnixNano(), w.skew, w.awake, w.up,
-		w.notes, w.blind.UnixNano(), w.back, w.lives, w.waiting.UnixNano(), w.first, w.then, j)
+		w.notes, w.blind.UnixNano(), w.back, w.lives, w.waiting.UnixNano(), w.first, w.then, w.idle, w.touched, j)
 	for _, key := range c.keys {
 		fmt.Fprint(h, key)
 	}

@@ -249,7 +249,7 @@ func (w *World) execute(e Effect, a rotation.Action, user string, past bool) rot
 			o.Trouble = "alarm of failed calls"
 		}
 	case AskCreate:
-		return w.create(a, o)
+		return w.create(o)
 	case AskDeactivate:
 		w.judgeEnding(a, target, inactive)
 		if target.active() {
@@ -269,7 +269,7 @@ func (w *World) execute(e Effect, a rotation.Action, user string, past bool) rot
 	return o
 }
 
-func (w *World) create(a rotation.Action, o rotation.Outcome) rotation.Outcome {
+func (w *World) create(o rotation.Outcome) rotation.Outcome {
 	c := &w.cloud
 	if len(w.rows(w.now)) >= 2 {
 		return w.answered(rotation.Full)

@@ -22,8 +22,7 @@ func (v Violation) String() string { return v.Text + "\n    replay: " + v.Schedu
 // judge is what the world remembers to tell whether the promises are kept. It
 // takes the machine's word for nothing but what it asks for.
 type judge struct {
-	faults  int // so far
-	events  int
+	events  int  // so far
 	hostile bool // one of the faults was not harmless
 	vain    bool // one of the events changed nothing
 

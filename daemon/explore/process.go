@@ -119,7 +119,9 @@ func (w *World) step() {
 	if !a.Until.IsZero() {
 		d = a.Until.Sub(w.local())
 	}
-	w.say("%s waits %s (%s)", describe(p.r), d.Round(time.Millisecond), a.Why)
+	if w.told() {
+		w.say("%s waits %s (%s)", describe(p.r), d.Round(time.Millisecond), a.Why)
+	}
 	if !p.stop.IsZero() {
 		w.pass(min(d, 250*time.Millisecond))
 		return
@@ -170,7 +172,9 @@ func (w *World) perform(a rotation.Action) {
 	p := w.p
 	w.judge.busy(w, a)
 	p.repeats = repeats(p.r, a)
-	w.say("%s: %s", describe(p.r), act(a))
+	if w.told() {
+		w.say("%s: %s", describe(p.r), act(a))
+	}
 	var o rotation.Outcome
 	switch a.Do {
 	case rotation.Save:
@@ -189,7 +193,9 @@ func (w *World) perform(a rotation.Action) {
 		o = w.ask(a)
 		p.clock.Measure(o.Date, sent, w.instant())
 		w.judgeAnswer(a, o)
-		w.say("aws: %s %s", o.Result, rowsText(o))
+		if w.told() {
+			w.say("aws: %s %s", o.Result, rowsText(o))
+		}
 	}
 	w.observe(a, o)
 }

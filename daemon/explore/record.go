@@ -105,7 +105,7 @@ func (w *World) save(a rotation.Action, person bool) error {
 	p.m = rotation.Observe(p.r, p.m, a, rotation.Outcome{Result: rotation.OK}, w.settings, w.clockNow())
 	was := p.r
 	p.r = a.Record
-	w.judgeSaved(was, a)
+	w.judgeSaved(was, a.Record, payload)
 	w.judge.sure = true
 	w.confirmed(p.r)
 	w.verdict()

@@ -69,7 +69,7 @@ type Report struct {
 // when all are done.
 func Run(o Options, now func() time.Time) (*Report, error) {
 	began := now()
-	s := &search{o: o, seen: map[mark]struct{}{}, ends: map[string]map[string]int{}}
+	s := &search{o: o, seen: map[uint64]struct{}{}, ends: map[string]map[string]int{}}
 	s.queue.cond = sync.NewCond(&s.queue.mu)
 	for _, life := range Scenarios {
 		if o.Only != "" && o.Only != life.Name {
@@ -80,7 +80,7 @@ func Run(o Options, now func() time.Time) (*Report, error) {
 			return nil, fmt.Errorf("the life %s cannot begin: %w", life.Name, err)
 		}
 		for _, left := range o.budgets(life) {
-			s.queue.add(func(k *worker) { k.fork(base{w, Schedule{Scenario: life.Name}}, plan{}, left) })
+			s.queue.add(func(k *worker) { k.fork(base{w, Schedule{Scenario: life.Name}}, plan{}, left, 0) })
 		}
 		s.stroll(base{w, Schedule{Scenario: life.Name}})
 	}
@@ -124,7 +124,7 @@ func (s *search) tell(done, left int) {
 // and clocks do, with a fault before or after it.
 func (o Options) budgets(life *Scenario) []budget {
 	one := budget{faults: 1, asks: 2, all: !o.Quick}
-	two := budget{faults: 2, asks: 1, thin: life.thin}
+	two := budget{faults: 2, asks: 1, all: life.whole && !o.Quick}
 	people := budget{events: 1, faults: 1, asks: 2, thin: 23}
 	if o.Quick {
 		two.thin, people.thin, people.sparse = 61*life.cost, 499*life.cost, 4

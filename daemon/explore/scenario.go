@@ -33,7 +33,7 @@ type Scenario struct {
 	then     string
 	machine  string // whose record it is; empty: ours
 	deep     bool   // two faults in the full search
-	thin     int    // of those only each thin-th pair; 0: all of them
+	whole    bool   // and these at every effect, also at what repeats
 	cost     int    // of a life of this sort, in lives of the shortest
 	stirred  bool   // people and clocks act at every point
 }
@@ -79,7 +79,7 @@ func scenario(name, about string, base Scenario, change func(*Scenario)) *Scenar
 
 // Scenarios are all lives that are searched.
 var Scenarios = []*Scenario{
-	scenario("loopback", "an imported key is due, and all waits are of seconds", loopback(), func(s *Scenario) { s.deep, s.stirred = true, true }),
+	scenario("loopback", "an imported key is due, and all waits are of seconds", loopback(), func(s *Scenario) { s.deep, s.whole, s.stirred = true, true, true }),
 	scenario("slow", "IAM knows a new key minutes after STS", realWorld(), func(s *Scenario) {
 		s.lags[iam] = [3]time.Duration{100 * time.Second, 120 * time.Second, 150 * time.Second}
 		s.lags[others] = [3]time.Duration{110 * time.Second, 150 * time.Second, 175 * time.Second}
@@ -139,6 +139,15 @@ var Scenarios = []*Scenario{
 			return rotation.NewUnborn(rotation.User{ARN: arn("bob")}, "boss", w.settings.Endpoint, w.settings.TTL, w.now)
 		}
 	}),
+	scenario("orphan", "the process died between the answer and the first write of it", loopback(), func(s *Scenario) {
+		s.begin = func(w *World) rotation.Record {
+			r := imported(w)
+			r.Phase, r.Since = rotation.Creating, w.now
+			r.Intent = &rotation.Intent{At: w.now, Seen: []string{r.Current.ID}}
+			w.create(rotation.Outcome{})
+			return r
+		}
+	}),
 	scenario("return", "a person goes back after the deactivation", loopback(), func(s *Scenario) {
 		s.when, s.then, s.ends = rotation.Monitoring, "rollback", []string{"held rolled-back", "held never-proves"}
 	}),
@@ -162,7 +171,7 @@ var Scenarios = []*Scenario{
 			return imported(w)
 		}
 	}),
-	scenario("plain", "the same with real waits", realWorld(), func(s *Scenario) { s.deep, s.stirred, s.thin = true, true, 7 }),
+	scenario("plain", "the same with real waits", realWorld(), func(s *Scenario) { s.deep, s.stirred = true, true }),
 }
 
 func init() {

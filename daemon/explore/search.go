@@ -1,10 +1,13 @@
 package explore
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/awskeyd/awskeyd/daemon/rotation"
 )
 
 // Options are how far a search goes.
@@ -23,19 +26,13 @@ type search struct {
 	o Options
 
 	mu     sync.Mutex
-	seen   map[mark]struct{}
+	seen   map[uint64]struct{} // states that somebody goes on from, each with what may still befall it
 	broken []Violation
 	ends   map[string]map[string]int // by class of schedule, then by reason
 	lives  atomic.Int64
 	steps  atomic.Int64
 	stop   atomic.Bool
 	queue  queue
-}
-
-// mark is a state that somebody goes on from, with what may still befall it.
-type mark struct {
-	state uint64
-	left  budget
 }
 
 // budget is what may still befall a life.
@@ -45,7 +42,7 @@ type budget struct {
 	asks   int  // how often a person is asked
 	thin   int  // of the last of several disturbances only each thin-th is tried; 0 and 1: all
 	sparse int  // the same of the first events
-	all    bool // single faults also at what repeats
+	all    bool // also at what repeats
 }
 
 // worker explores lives one after another.
@@ -61,9 +58,10 @@ type base struct {
 	past Schedule
 }
 
-// fork lives on from a base under some faults and events, and then branches into
-// all that can come after the last of them.
-func (k *worker) fork(b base, more plan, left budget) {
+// fork lives on from a base under some faults and events, until it ends or comes
+// to where another life has been, and then branches into all that can come after
+// the last of them. origin is a hash of what led here.
+func (k *worker) fork(b base, more plan, left budget, origin uint64) {
 	if k.stop.Load() {
 		return
 	}
@@ -72,49 +70,72 @@ func (k *worker) fork(b base, more plan, left budget) {
 	w.record, w.plan = k.rec, plan{faults: more.faults, events: more.events}
 	k.rec.trace, k.rec.seats = make([]touch, 0, 256), make([]seat, 0, 128)
 	k.lives.Add(1)
-	disturbed := len(more.faults)+len(more.events) > 0
-	var at uint64
+	br := branch{base: b, plan: more, left: left, sched: sched}
+	var phase rotation.Phase
 	e := w.live(func() bool {
-		// Right after the last disturbance: has anybody been here?
-		if !disturbed || len(w.plan.faults)+len(w.plan.events) > 0 {
+		// Has anybody been here? It is asked right after the last disturbance, and
+		// wherever a phase begins: there lives that were delayed meet again.
+		if len(w.plan.faults)+len(w.plan.events) > 0 || w.phase() == phase {
 			return false
 		}
-		disturbed = false
-		at = w.state()
-		return w.judge.vain || !k.new(at, left)
+		phase = w.phase()
+		at := w.state()
+		if w.judge.vain || !k.new(at, left) {
+			return true
+		}
+		br.stages = append(br.stages, stage{at, w.effects, w.points})
+		return false
 	})
 	k.steps.Add(int64(w.steps - b.w.steps))
+	br.points, br.trace, br.seats = w.points, k.rec.trace, k.rec.seats
+	effect, point := br.after()
+	br.stages = append([]stage{{origin, effect, point}}, br.stages...)
 	switch {
 	case e.broken != nil:
 		k.fail(*e.broken, sched)
+		return
+	case e.cut && w.judge.vain:
+		return
 	case e.cut:
 	case e.died:
-		if k.new(w.state(), left) {
-			k.fork(base{w, sched}, plan{}, left)
+		if at := w.state(); k.new(at, left) {
+			k.fork(base{w, sched}, plan{}, left, at)
 		}
 	default:
-		br := branch{b, more, left, sched, at, w.points, k.rec.trace, k.rec.seats}
 		k.finish(e, sched)
 		k.answer(br, e.choices)
-		if left.faults > 0 {
-			k.disturb(br)
-		}
-		if left.events > 0 {
-			k.stir(br)
-		}
+	}
+	if left.faults > 0 {
+		k.disturb(br)
+	}
+	if left.events > 0 {
+		k.stir(br)
 	}
 }
 
-// branch is a life that was lived to its end, to be lived again with more in it.
+// branch is a life that was lived, to be lived again with more in it.
 type branch struct {
 	base
 	plan
 	left   budget
 	sched  Schedule
-	state  uint64 // after the last disturbance
+	stages []stage // from the last disturbance on
 	points int
 	trace  []touch
 	seats  []seat
+}
+
+// stage is a stretch of a life that begins with a state in which nobody was
+// before. The first begins in the middle of an action, with what led there.
+type stage struct {
+	state         uint64
+	effect, point int
+}
+
+// at is the hash of one possible disturbance, which is the same whichever life
+// comes there first.
+func (s stage) at(offset, what int) uint64 {
+	return s.state ^ uint64(offset+1)*0x9E3779B97F4A7C15 ^ uint64(what+1)*0xC2B2AE3D27D4EB4F
 }
 
 // answer takes each choice that a person has at the end.
@@ -123,28 +144,33 @@ func (k *worker) answer(b branch, choices []string) {
 		return
 	}
 	b.left.asks--
-	for _, word := range choices {
-		k.next(b, b.with(Happening{b.points, word}), b.left)
+	last := b.stages[len(b.stages)-1]
+	for i, word := range choices {
+		k.next(b, b.with(Happening{b.points, word}), b.left, last.at(b.points-last.point, i+200))
 	}
 }
 
 // disturb tries each fault at each effect that comes after what is planned.
 func (k *worker) disturb(b branch) {
-	from, _ := b.after()
-	ahead := b.left.faults + b.left.events
-	last := ahead == 1
-	few := thinned(b.trace)
+	from := b.stages[0].effect - b.w.effects
+	last := b.left.faults+b.left.events == 1
+	few := thinned(b.trace[from:])
 	b.left.faults--
-	for i := from - b.w.effects; i < len(b.trace); i++ {
-		if few[i] && !(b.left.all && last && b.first()) {
+	for i := from; i < len(b.trace); i++ {
+		if few[i-from] && !b.left.all {
 			continue
 		}
+		for len(b.stages) > 1 && b.stages[1].effect <= b.w.effects+i {
+			b.stages = b.stages[1:]
+		}
+		s := b.stages[0]
 		for _, kind := range possible[b.trace[i].effect] {
-			if !b.first() && alike(b.trace, i, kind) || last && k.skips(b, i+b.w.effects-from, int(kind)) {
+			at := s.at(b.w.effects+i-s.effect, int(kind))
+			if !b.first() && alike(b.trace, i, kind) || last && b.skips(at) {
 				continue
 			}
 			f := Fault{b.w.effects + i, kind}
-			k.next(b, plan{faults: append(slices.Clip(b.faults), f), events: b.events}, b.left)
+			k.next(b, plan{faults: append(slices.Clip(b.faults), f), events: b.events}, b.left, at)
 		}
 	}
 }
@@ -167,19 +193,24 @@ func alike(trace []touch, i int, kind Kind) bool {
 
 // stir lets each event happen at each point that comes after what is planned.
 func (k *worker) stir(b branch) {
-	effect, point := b.after()
 	last := b.left.faults+b.left.events == 1
-	few := thinnedSeats(b.seats)
+	seats := slices.DeleteFunc(slices.Clone(b.seats), func(s seat) bool { return s.at < b.stages[0].point || s.effects < b.stages[0].effect })
+	few := thinnedSeats(seats)
 	b.left.events--
-	for i, s := range b.seats {
-		if s.at < point || s.effects < effect || few[i] {
+	for i, seat := range seats {
+		if few[i] {
 			continue
 		}
+		for len(b.stages) > 1 && b.stages[1].point <= seat.at {
+			b.stages = b.stages[1:]
+		}
+		s := b.stages[0]
 		for j, e := range events {
-			if e.own || strings.HasPrefix(e.name, resolving) || last && k.skips(b, s.at-point, j+100) || b.first() && b.left.sparse > 1 && (i+j)%b.left.sparse != 0 {
+			at := s.at(seat.at-s.point, j+100)
+			if e.own || strings.HasPrefix(e.name, resolving) || last && b.skips(at) || b.first() && b.left.sparse > 1 && (i+j)%b.left.sparse != 0 {
 				continue // a person chooses where one is asked
 			}
-			k.next(b, b.with(Happening{s.at, e.name}), b.left)
+			k.next(b, b.with(Happening{seat.at, e.name}), b.left, at)
 		}
 	}
 }
@@ -208,23 +239,19 @@ func (b branch) after() (effect, point int) {
 	return effect, point
 }
 
-// skips thins out the last of several disturbances, by the state and what comes
-// next, so that it does not matter who gets there first.
-func (k *worker) skips(b branch, offset, what int) bool {
-	if b.first() || b.left.thin <= 1 {
-		return false
-	}
-	return (b.state^uint64(offset)*0x9E3779B97F4A7C15^uint64(what)*0xC2B2AE3D27D4EB4F)>>20%uint64(b.left.thin) != 0
+// skips thins out the last of several disturbances.
+func (b branch) skips(at uint64) bool {
+	return !b.first() && b.left.thin > 1 && at>>20%uint64(b.left.thin) != 0
 }
 
 // next goes on with a longer plan: at once, or, right at the beginning of a life,
 // by whatever worker is free.
-func (k *worker) next(b branch, more plan, left budget) {
+func (k *worker) next(b branch, more plan, left budget, origin uint64) {
 	if b.first() {
-		k.queue.add(func(k *worker) { k.fork(b.base, more, left) })
+		k.queue.add(func(k *worker) { k.fork(b.base, more, left, origin) })
 		return
 	}
-	k.fork(b.base, more, left)
+	k.fork(b.base, more, left, origin)
 }
 
 // thinned tells of each effect whether it belongs to one of many actions alike:
@@ -266,13 +293,13 @@ func thinnedSeats(seats []seat) []bool {
 
 // new reports whether nobody has gone on from this state with as much ahead.
 func (k *worker) new(state uint64, left budget) bool {
-	m := mark{state, left}
+	at := mix(state, fmt.Sprint(left), nil, nil)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if _, old := k.seen[m]; old {
+	if _, old := k.seen[at]; old {
 		return false
 	}
-	k.seen[m] = struct{}{}
+	k.seen[at] = struct{}{}
 	return true
 }
 

@@ -127,7 +127,6 @@ func (w *World) effect(e Effect) Kind {
 		w.record.trace = append(w.record.trace, touch{e, w.p.repeats, w.steps})
 	}
 	if kind != Done {
-		w.judge.faults++
 		if !kind.harmless() {
 			w.judge.hostile = true
 		}
@@ -230,8 +229,12 @@ func (w *World) calm() bool {
 		!w.now.Before(w.cloud.offline) && !w.now.Before(w.keychain.locked) && !w.now.Before(w.keychain.empty)
 }
 
+// told reports whether anybody listens: what is said often is not even put into
+// words for nobody.
+func (w *World) told() bool { return w.record.log != nil }
+
 func (w *World) say(format string, args ...any) {
-	if w.record.log != nil {
+	if w.told() {
 		w.record.log("%s  %s", w.now.Format("2006-01-02 15:04:05.000"), fmt.Sprintf(format, args...))
 	}
 }

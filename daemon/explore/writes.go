@@ -110,13 +110,11 @@ func (w *World) victimOf(r rotation.Record) string {
 }
 
 // judgeSaved takes note of a write that is done.
-func (w *World) judgeSaved(was rotation.Record, a rotation.Action) {
+func (w *World) judgeSaved(was, r rotation.Record, payload []byte) {
 	w.judge.saved = w.steps
-	w.record.table.way(was.At(), a.Record.At())
+	w.record.table.way(was.At(), r.At())
 	k, v := &w.keychain, w.view()
-	switch payload, err := rotation.Encode(a.Record); {
-	case err != nil:
-		w.broken("what it has written cannot be written again: %v", err)
+	switch {
 	case w.judge.taken:
 		w.broken("it writes over what another machine wrote")
 	case w.unsynced():
