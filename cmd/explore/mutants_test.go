@@ -13,7 +13,8 @@ import (
 )
 
 // mutant is one guard taken out of the product. old must stand in file exactly
-// once; by is the package whose tests must fail, or empty for the search.
+// once; by are the arguments of go test for what must fail where the guard is
+// outside of machine and store, and empty for the search.
 type mutant struct {
 	name, file, old, new string
 	by                   string
@@ -40,7 +41,7 @@ func TestMutantsAreCaught(t *testing.T) {
 func (m mutant) hunt(t *testing.T) {
 	list := m.overlay(t)
 	if m.by != "" {
-		out, err := exec.Command("go", "test", "-count=1", "-failfast", "-overlay", list, m.by).CombinedOutput()
+		out, err := exec.Command("go", append([]string{"test", "-count=1", "-failfast", "-overlay", list}, strings.Fields(m.by)...)...).CombinedOutput()
 		if failed(t, err) && !bytes.Contains(out, []byte("--- FAIL")) {
 			t.Fatalf("the tests of %s do not even run:\n%s", m.by, out)
 		} else if err == nil {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // built is the command, without the race detector: it would make a search ten
@@ -24,6 +25,20 @@ func TestQuickSearchFindsNothing(t *testing.T) {
 	out, err := exec.Command(built(t), "-quick").CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "violations: 0") {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestProgress is one line every ten seconds where nobody sees it change.
+func TestProgress(t *testing.T) {
+	at := time.Unix(0, 0)
+	var b strings.Builder
+	tell := progress(&b, false, func() time.Time { return at })
+	for range 25 {
+		at = at.Add(time.Second)
+		tell(3, 4, 1000)
+	}
+	if want := "3 of 7 branches, 1000 schedules, 10s\n3 of 7 branches, 1000 schedules, 20s\n"; b.String() != want {
+		t.Errorf("%q, and not %q", b.String(), want)
 	}
 }
 
