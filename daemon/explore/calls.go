@@ -32,6 +32,9 @@ func (w *World) judgeSend(a rotation.Action) {
 	if w.now.Before(w.keychain.empty) {
 		return // since it was read again
 	}
+	if k := &w.keychain; !v.certain && !k.landed && !k.lied[0] && !k.lied[1] {
+		w.broken("%s is sent though one slot does not hold the record", a.Do)
+	}
 	switch a.Do {
 	case rotation.Create:
 		w.judgeCreate(v.r)
@@ -52,7 +55,7 @@ func (w *World) unsynced() bool {
 
 // judgeCreate: one attempt per intent, and the intent is durable.
 func (w *World) judgeCreate(r rotation.Record) {
-	if r.Phase != rotation.Creating || r.Intent == nil {
+	if (r.Phase != rotation.Creating || r.Intent == nil) && !w.keychain.lying() {
 		w.broken("CreateAccessKey is sent without a durable intent")
 	}
 	if w.judge.sent {

@@ -29,7 +29,9 @@ type keychain struct {
 
 	landed bool // a write has landed long after it was sent
 	stray  bool // and its process had died
-	lied   bool // it has shown what it did not keep
+
+	// What each item was shown to hold, and does not: nobody can know.
+	lied [2]bool
 }
 
 // lateItem is a write that was never confirmed and still comes.
@@ -40,6 +42,18 @@ type lateItem struct {
 	at   time.Time
 	life int // of the process that sent it
 }
+
+// lie notes whether a slot of the record was shown to hold what it does not.
+func (k *keychain) lie(name string, yes bool) {
+	for i, slot := range []string{keyName + ".a", keyName + ".b"} {
+		if name == slot {
+			k.lied[i] = yes
+		}
+	}
+}
+
+// lying reports whether neither slot holds what it was shown to hold.
+func (k *keychain) lying() bool { return k.lied[0] && k.lied[1] }
 
 func newKeychain() keychain {
 	return keychain{items: map[string][]byte{}, unsynced: map[string][]byte{}, lies: map[string][]byte{}}
@@ -56,6 +70,7 @@ func (k *keychain) put(name string, data []byte) {
 		k.unsynced[name] = k.items[name]
 	}
 	k.items[name] = data
+	k.lie(name, false)
 }
 
 // lose is a crash of the machine: what was not forced to disk is gone, all of
@@ -187,7 +202,8 @@ func (i items) Set(_ context.Context, name string, data []byte) error {
 		err = errSilent
 	case kind == Dropped:
 	case kind == Lie:
-		k.lies[name], k.lied = data, true
+		k.lies[name] = data
+		k.lie(name, true)
 	default:
 		k.put(name, data)
 	}

@@ -108,7 +108,6 @@ func (w *World) save(a rotation.Action, person bool) error {
 	w.judgeSaved(was, a.Record, payload)
 	w.judge.sure = true
 	w.confirmed(p.r)
-	w.verdict()
 	return nil
 }
 

@@ -29,11 +29,15 @@ func (w *World) judgeLoad(r rotation.Record, certain bool) {
 
 // confirmed is a version that the process takes for current from now on.
 func (w *World) confirmed(r rotation.Record) {
+	w.verdict()
 	if k := w.cloud.key(r.Current.ID); k != nil {
 		if was := w.cloud.key(w.judge.serving); k.leaked && was != nil && was != k && was.active() && !w.judge.wantsOld {
 			w.broken("access key %s is handed out again although it is known to others", rotation.Short(k.id))
 		}
 		k.switched, w.judge.serving = time.Time{}, k.id
+		if w.judge.current != k.id { // and a late write has taken its place already
+			k.switched = w.now
+		}
 	}
 	if r.Phase != rotation.Creating {
 		w.judge.sent = false
@@ -119,7 +123,7 @@ func (w *World) judgeSaved(was, r rotation.Record, payload []byte) {
 		w.broken("it writes over what another machine wrote")
 	case w.unsynced():
 		w.broken("a write is called done before it is on disk")
-	case k.lied: // nobody could know
+	case k.lied[0] || k.lied[1]: // nobody could know
 	case v.err != nil || !bytes.Equal(v.payload, payload):
 		w.broken("a write is called done, and the store holds something else")
 	case !v.certain && !k.landed:
