@@ -114,8 +114,13 @@ func (w *World) judgeTime(a rotation.Action, r rotation.Record) {
 	}
 }
 
-// judgeAnswer: a List ends the doubt, a dated answer makes the clock known.
+// judgeAnswer: a List ends the doubt, a dated answer makes the clock known, and
+// what was read and proved before a call is good for that call alone, unless AWS
+// only asked for patience.
 func (w *World) judgeAnswer(a rotation.Action, o rotation.Outcome) {
+	if (a.Do == rotation.Deactivate || a.Do == rotation.Delete) && o.Result != rotation.Throttled {
+		w.judge.reloaded = 0
+	}
 	if a.Do == rotation.List && o.Result == rotation.OK {
 		w.judge.doubt = false
 	}

@@ -154,7 +154,14 @@ func (k *worker) answer(b branch, choices []string) {
 func (k *worker) disturb(b branch) {
 	from := b.stages[0].effect - b.w.effects
 	last := b.left.faults+b.left.events == 1
-	few := thinned(b.trace[from:])
+	var few []bool
+	for i, s := range b.stages {
+		end := len(b.trace)
+		if i+1 < len(b.stages) {
+			end = b.stages[i+1].effect - b.w.effects
+		}
+		few = append(few, thinned(b.trace[s.effect-b.w.effects:end])...)
+	}
 	b.left.faults--
 	for i := from; i < len(b.trace); i++ {
 		if few[i-from] && !b.left.all {
@@ -195,7 +202,12 @@ func alike(trace []touch, i int, kind Kind) bool {
 func (k *worker) stir(b branch) {
 	last := b.left.faults+b.left.events == 1
 	seats := slices.DeleteFunc(slices.Clone(b.seats), func(s seat) bool { return s.at < b.stages[0].point || s.effects < b.stages[0].effect })
-	few := thinnedSeats(seats)
+	var few []bool
+	for i, at := range b.stages {
+		few = append(few, thinnedSeats(slices.DeleteFunc(slices.Clone(seats), func(s seat) bool {
+			return s.at < at.point || i+1 < len(b.stages) && s.at >= b.stages[i+1].point
+		}))...)
+	}
 	b.left.events--
 	for i, seat := range seats {
 		if few[i] {
