@@ -101,8 +101,8 @@ func (s *Store) Unsettled(name string) bool {
 
 // Load reads a record. ErrAbsent: the index was read and does not name it;
 // ErrEmptied: it does, and both slots are gone; ErrDamaged: neither slot is
-// whole. What is read counts as seen: the next Save may overwrite it, so look
-// at Changed first.
+// whole. What is read is forced to disk, if that can be done now, and counts as
+// seen: the next Save may overwrite it, so look at Changed first.
 func (s *Store) Load(ctx context.Context, name string) (Record, error) {
 	if err := s.lock(ctx); err != nil {
 		return Record{}, err
