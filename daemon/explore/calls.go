@@ -32,7 +32,7 @@ func (w *World) judgeSend(a rotation.Action) {
 	if w.now.Before(w.keychain.empty) {
 		return // since it was read again
 	}
-	if k := &w.keychain; !v.certain && !k.landed && !k.lied[0] && !k.lied[1] {
+	if k := &w.keychain; !v.both && !k.landed && !k.lied[0] && !k.lied[1] {
 		w.broken("%s is sent though one slot does not hold the record", a.Do)
 	}
 	switch a.Do {

@@ -85,7 +85,7 @@ func (w *World) judgeText(s string) {
 type view struct {
 	r       rotation.Record
 	payload []byte
-	certain bool
+	both    bool // slots hold it, whatever the store says
 	err     error
 }
 
@@ -98,7 +98,8 @@ func (w *World) view() *view {
 	v := &view{}
 	rec, err := store.New(shelf(items), store.Identity{Machine: "machine", Instance: "judge"}).Load(ctx, keyName)
 	if err == nil {
-		v.payload, v.certain = rec.Payload, rec.Certain
+		v.payload = rec.Payload
+		v.both = bytes.HasSuffix(items[keyName+".a"], v.payload) && bytes.HasSuffix(items[keyName+".b"], v.payload)
 		v.r, err = rotation.Decode(rec.Payload)
 	}
 	if err == nil {

@@ -126,7 +126,7 @@ func (w *World) judgeSaved(was, r rotation.Record, payload []byte) {
 	case k.lied[0] || k.lied[1]: // nobody could know
 	case v.err != nil || !bytes.Equal(v.payload, payload):
 		w.broken("a write is called done, and the store holds something else")
-	case !v.certain && !k.landed:
+	case !v.both && !k.landed:
 		w.broken("a write is called done, and one slot does not hold it")
 	}
 }
