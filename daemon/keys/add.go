@@ -18,13 +18,17 @@ import (
 // Add takes a key in after AWS has told whose it is. The same id again under
 // the same name is fine; a user or an id that another key holds is refused.
 func (s *Set) Add(ctx context.Context, name string, q api.AddRequest) (api.AddResult, error) {
-	s.change.Lock()
-	defer s.change.Unlock()
 	var none api.AddResult
+	asking, done, err := s.alone(ctx)
+	if err != nil {
+		return none, err
+	}
+	defer done()
 	if q.Create != nil {
-		return s.create(ctx, name, *q.Create)
+		return s.create(ctx, asking, name, *q.Create)
 	}
 	v := rotation.Version{ID: q.AccessKeyID, Secret: secret.New(q.SecretAccessKey), Imported: true}
+	defer v.Secret.Wipe() // what is taken in is read back from the store
 	if err := s.checkAdd(name, v); err != nil {
 		return none, err
 	}
@@ -38,7 +42,7 @@ func (s *Set) Add(ctx context.Context, name string, q api.AddRequest) (api.AddRe
 	if err != nil {
 		return none, api.NewError(helper.ExitUsage, "bad-aws-settings", err.Error(), "mend [aws] in the configuration")
 	}
-	who := aws.Do(ctx, "", rotation.Action{Do: rotation.Prove, Signer: v})
+	who := aws.Do(asking, "", rotation.Action{Do: rotation.Prove, Signer: v})
 	if err := refusal(v.ID, who); err != nil {
 		return none, err
 	}
@@ -53,7 +57,7 @@ func (s *Set) Add(ctx context.Context, name string, q api.AddRequest) (api.AddRe
 		return none, err
 	}
 	r := rotation.New(user, v, s.Options.Endpoint(name), s.Options.Settings(name).TTL, s.Wall())
-	list := aws.Do(ctx, user.Name(), rotation.Action{Do: rotation.List, Signer: v})
+	list := aws.Do(asking, user.Name(), rotation.Action{Do: rotation.List, Signer: v})
 	switch list.Result {
 	case rotation.OK:
 		for _, row := range list.Keys {
@@ -113,7 +117,7 @@ func (s *Set) checkAdd(name string, v rotation.Version) error {
 	if err := rotation.CheckID(v.ID); err != nil {
 		return api.NewError(helper.ExitUsage, "bad-access-key-id", err.Error(), "copy it again")
 	}
-	if n := len(v.Secret.Reveal()); n < 16 || n > 64 {
+	if n := v.Secret.Len(); n < 16 || n > 64 {
 		return api.NewError(helper.ExitUsage, "bad-secret", "the secret access key has the wrong length; AWS's have 40 characters", "copy it again")
 	}
 	return nil
@@ -171,8 +175,11 @@ func refusal(id string, o rotation.Outcome) error {
 
 // Rename gives a key another name. Its rotation rests meanwhile.
 func (s *Set) Rename(ctx context.Context, old string, q api.RenameRequest) (api.Key, error) {
-	s.change.Lock()
-	defer s.change.Unlock()
+	_, done, err := s.alone(ctx)
+	if err != nil {
+		return api.Key{}, err
+	}
+	defer done()
 	if err := s.checkName(q.NewName); err != nil {
 		return api.Key{}, err
 	}
@@ -227,8 +234,11 @@ func (s *Set) renamed(ctx context.Context, err error, name string) bool {
 
 // Remove forgets a key. IAM is left as it is; the answer names what stays there.
 func (s *Set) Remove(ctx context.Context, name string, q api.RemoveRequest) (api.RemoveResult, error) {
-	s.change.Lock()
-	defer s.change.Unlock()
+	_, done, err := s.alone(ctx)
+	if err != nil {
+		return api.RemoveResult{}, err
+	}
+	defer done()
 	k, err := s.key(name)
 	if err != nil {
 		return api.RemoveResult{}, err

@@ -49,7 +49,7 @@ func (s *Set) signerFor(name string, r rotation.Record) (rotation.Version, error
 // create makes the first access key of an IAM user straight into the store, by
 // another user's hand. All that can be refused is refused before anything is
 // made; then the intent is durable, and the rotation's machine does the rest.
-func (s *Set) create(ctx context.Context, name string, q api.CreateRequest) (api.AddResult, error) {
+func (s *Set) create(ctx, asking context.Context, name string, q api.CreateRequest) (api.AddResult, error) {
 	var none api.AddResult
 	if err := s.checkName(name); err != nil {
 		return none, err
@@ -68,7 +68,7 @@ func (s *Set) create(ctx context.Context, name string, q api.CreateRequest) (api
 	if err != nil {
 		return none, api.NewError(helper.ExitUsage, "bad-aws-settings", err.Error(), "mend [aws] in the configuration")
 	}
-	who := aws.User(ctx, by.version, q.User)
+	who := aws.User(asking, by.version, q.User)
 	if err := notMade(q, who); err != nil {
 		return none, err
 	}
@@ -79,7 +79,7 @@ func (s *Set) create(ctx context.Context, name string, q api.CreateRequest) (api
 	if err := s.heldBy(user); err != nil {
 		return none, err
 	}
-	list := aws.Do(ctx, user.Name(), rotation.Action{Do: rotation.List, Signer: by.version})
+	list := aws.Do(asking, user.Name(), rotation.Action{Do: rotation.List, Signer: by.version})
 	if err := notMade(q, list); err != nil {
 		return none, err
 	}
@@ -120,6 +120,11 @@ func notMade(q api.CreateRequest, o rotation.Outcome) error {
 
 // Users names the IAM users of the account that the user of a key may list.
 func (s *Set) Users(ctx context.Context, name string) (api.Users, error) {
+	asking, done, err := s.alone(ctx)
+	if err != nil {
+		return api.Users{}, err
+	}
+	defer done()
 	by, err := s.creator(name)
 	if err != nil {
 		return api.Users{}, err
@@ -128,7 +133,7 @@ func (s *Set) Users(ctx context.Context, name string) (api.Users, error) {
 	if err != nil {
 		return api.Users{}, api.NewError(helper.ExitUsage, "bad-aws-settings", err.Error(), "mend [aws] in the configuration")
 	}
-	names, o := aws.Users(ctx, by.version)
+	names, o := aws.Users(asking, by.version)
 	if o.Result != rotation.OK {
 		return api.Users{}, api.NewError(helper.ExitAWS, "not-listed", "AWS does not list the IAM users: "+o.Text, "")
 	}

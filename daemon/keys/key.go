@@ -319,10 +319,44 @@ func (k *Key) serve(r rotation.Record) error {
 		next.handedOut.Store(now.handedOut.Load()) // its readers may still add to now's
 	}
 	k.current.Store(next)
+	now.wipe()
 	if now != nil && now.id != next.id {
 		k.previous = now
 	}
 	return nil
+}
+
+// answerNow is the answer for a helper, nil while nothing may be handed out.
+func (k *Key) answerNow() []byte {
+	for v := k.current.Load(); v != nil; {
+		if out := v.answer(k.set.Wall()); out != nil {
+			return out
+		}
+		next := k.current.Load()
+		if next == v {
+			return nil // wiped, with none in its place
+		}
+		v = next
+	}
+	return nil
+}
+
+// forget wipes every secret of a key that has stopped.
+func (k *Key) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.current.Swap(nil).wipe()
+	k.signs.Store(nil)
+	versions := []*rotation.Version{&k.r.Current, k.r.Next, k.r.Previous, k.m.Created}
+	if k.m.Answer != nil {
+		versions = append(versions, &k.m.Answer.Version)
+	}
+	for _, v := range versions {
+		if v != nil {
+			v.Secret.Wipe()
+		}
+	}
+	k.aws = nil // with the signing keys that it derived
 }
 
 // refresh takes a changed ttl into force, as far as the record allows.

@@ -238,6 +238,7 @@ func TestLeakedWhileTheStoreIsInDoubt(t *testing.T) {
 		r.end()
 		set, end := r.open(r.items, "another", nil)
 		defer end()
+		r.set = set // the first hands nothing out any more
 		synctest.Wait()
 		var e *api.Error
 		if _, err := set.Rotate(context.Background(), "work", api.RotateRequest{Leaked: true}); !errors.As(err, &e) || e.Exit != helper.ExitHeld {

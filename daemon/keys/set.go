@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -80,12 +81,38 @@ func Open(ctx context.Context, o Options) *Set {
 }
 
 // Close waits for every goroutine; the context given to Open must be over. A
-// created access key that is not stored yet is stored or deleted first.
+// created access key that is not stored yet is stored or deleted first. Then
+// every secret is wiped, and nothing is handed out any more.
 func (s *Set) Close() {
 	<-s.done
-	for _, k := range s.all() {
+	s.change.Lock() // what is under way is seen through, or given up
+	defer s.change.Unlock()
+	all := s.all()
+	for _, k := range all {
+		k.cancel() // all at once: each may have something to store
+	}
+	for _, k := range all {
 		k.stop()
 	}
+	s.profiles.Store(&map[string]*Key{})
+	for _, k := range all {
+		k.forget()
+	}
+}
+
+// alone is held by whoever adds, renames, removes or asks AWS on a person's
+// behalf: one at a time, and none once the set is being closed. The context
+// ends with the set, for calls to AWS; what changes the store must not be cut
+// off by it.
+func (s *Set) alone(ctx context.Context) (asking context.Context, done func(), err error) {
+	s.change.Lock()
+	if s.running.Err() != nil {
+		s.change.Unlock()
+		return nil, nil, StoreError("use the store", fmt.Errorf("%w: it was closed just now", store.ErrUnavailable))
+	}
+	asking, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(s.running, cancel)
+	return asking, func() { stop(); cancel(); s.change.Unlock() }, nil
 }
 
 func (s *Set) keepReading(ctx context.Context) {
@@ -202,8 +229,8 @@ const firstLook = 1500 * time.Millisecond
 // ones after a start wait, within bounds, until the store was looked at.
 func (s *Set) Credentials(profile string) ([]byte, error) {
 	if k := (*s.profiles.Load())[fold(profile)]; k != nil {
-		if v := k.current.Load(); v != nil {
-			return v.answer(s.Wall()), nil
+		if out := k.answerNow(); out != nil {
+			return out, nil
 		}
 	}
 	await(s.looked)
@@ -212,20 +239,13 @@ func (s *Set) Credentials(profile string) ([]byte, error) {
 		return nil, s.noProfile(profile)
 	}
 	await(k.looked)
-	v := k.current.Load()
-	if v == nil {
-		if k.unborn() {
-			return nil, api.NewError(helper.ExitHeld, "no-access-key-yet", "the key "+k.name+" has no access key yet: its first one is still being made", "awskey status "+k.name+" shows how far it is")
-		}
-		k.mu.Lock()
-		err := k.loadErr
-		k.mu.Unlock()
-		if err == nil {
-			err = errNotRead
-		}
-		return nil, StoreError("read the key "+k.name, err)
+	if out := k.answerNow(); out != nil {
+		return out, nil
 	}
-	return v.answer(s.Wall()), nil
+	if k.unborn() {
+		return nil, api.NewError(helper.ExitHeld, "no-access-key-yet", "the key "+k.name+" has no access key yet: its first one is still being made", "awskey status "+k.name+" shows how far it is")
+	}
+	return nil, StoreError("read the key "+k.name, cmp.Or(k.unreadable(), errNotRead))
 }
 
 // await waits for a first look, at most firstLook.

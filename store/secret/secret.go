@@ -2,51 +2,103 @@
 //
 // It exists so that a secret cannot slip into a log line, an error text or a
 // JSON document by accident: every ordinary way of printing a Value yields a
-// mask. It must never offer a second way out beside [Value.Reveal], so that
-// one search for that name finds every place where a secret is used.
+// mask. It must never offer a way out that is not called Reveal, so that one
+// search for that name finds every place where a secret is used.
 package secret
 
 import (
 	"crypto/subtle"
 	"log/slog"
+	"sync"
 )
 
 const mask = "[secret]"
 
-// Value is a secret held in memory. The zero Value is empty. Copies share the
-// same bytes, so wiping one wipes all. A Value is safe for concurrent reading;
-// Wipe must not run beside a reader.
+// Value is a secret held in memory, kept from swap and core dumps where the
+// system lets us (see [Swappable]). The zero Value is empty. Copies share the
+// same bytes, so wiping one wipes all; what nobody refers to any more is wiped
+// when the garbage is collected. A Value is safe for concurrent use: a reader
+// beside Wipe gets the whole secret or none.
 //
-// The bytes live in a closure because fmt calls no method on a field that is
-// not exported: it would print bytes, and even a pointer to them under %s, out
-// of an enclosing struct.
-type Value struct{ held func() []byte }
+// The bytes live behind a closure because fmt calls no method on a field that
+// is not exported: it would print bytes, and even a pointer to them under %s,
+// out of an enclosing struct.
+type Value struct{ held func() *cell }
+
+// cell is what copies of a Value share.
+type cell struct {
+	mu sync.RWMutex
+	b  []byte // of the arena where there was room
+}
 
 // New takes a private copy of text.
 func New(text string) Value {
-	b := []byte(text)
-	return Value{func() []byte { return b }}
+	c := &cell{b: reserve(len(text))}
+	if c.b == nil {
+		c.b = make([]byte, len(text))
+	} else {
+		releaseWith(c)
+	}
+	copy(c.b, text)
+	return Value{func() *cell { return c }}
 }
 
-func (v Value) bytes() []byte {
+// read calls f with the bytes, none for an empty Value. The bytes are not kept
+// alive by a reference to them: f must not keep one.
+func (v Value) read(f func([]byte)) {
 	if v.held == nil {
-		return nil
+		f(nil)
+		return
 	}
-	return v.held()
+	c := v.held()
+	c.mu.RLock()
+	defer c.mu.RUnlock() // c is in use until then
+	f(c.b)
 }
 
 // Reveal returns the secret itself. The string is a copy that cannot be wiped:
 // hand it straight to what needs it and keep no reference.
-func (v Value) Reveal() string { return string(v.bytes()) }
+func (v Value) Reveal() (text string) {
+	v.read(func(b []byte) { text = string(b) })
+	return text
+}
 
-// IsZero reports whether there is no secret.
-func (v Value) IsZero() bool { return len(v.bytes()) == 0 }
+// RevealTo appends the secret to buf, which the caller wipes after use; nothing
+// of an empty Value.
+func (v Value) RevealTo(buf []byte) []byte {
+	v.read(func(b []byte) { buf = append(buf, b...) })
+	return buf
+}
+
+// Len is the length in bytes.
+func (v Value) Len() (n int) {
+	v.read(func(b []byte) { n = len(b) })
+	return n
+}
+
+// IsZero reports whether there is no secret, or none any more.
+func (v Value) IsZero() bool { return v.Len() == 0 }
 
 // Equal compares in constant time.
-func (v Value) Equal(w Value) bool { return subtle.ConstantTimeCompare(v.bytes(), w.bytes()) == 1 }
+func (v Value) Equal(w Value) (same bool) {
+	own := v.RevealTo(nil) // and not both at once: each waits for a Wipe
+	defer clear(own)
+	w.read(func(b []byte) { same = subtle.ConstantTimeCompare(own, b) == 1 })
+	return same
+}
 
-// Wipe overwrites the bytes of this Value and of all its copies.
-func (v Value) Wipe() { clear(v.bytes()) }
+// Wipe overwrites the bytes of this Value and of all its copies, which are
+// empty from then on.
+func (v Value) Wipe() {
+	if v.held == nil {
+		return
+	}
+	c := v.held()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.b)
+	c.b = nil
+}
 
 // String returns a mask, never the secret.
 func (v Value) String() string { return mask }
