@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/awskeyd/awskeyd/daemon/api"
@@ -51,6 +52,9 @@ type KeychainOptions struct {
 type Keychain interface {
 	store.Items
 	io.Closer
+	// Unlock opens a locked keychain and may raise the system's own prompt once.
+	// It is called only because a person asked, and returns when ctx ends.
+	Unlock(ctx context.Context) error
 }
 
 // Daemon is one running service.
@@ -65,11 +69,15 @@ type Daemon struct {
 	identity  store.Identity
 
 	looked  chan struct{} // closed after the first try to open the store
-	opening sync.Mutex    // one opening of the store at a time; taken before mu
+	opening sync.Mutex    // one opening or closing of the store at a time; taken before mu
+	asked   atomic.Int64  // when credentials were asked for last, Unix seconds
 
 	mu      sync.Mutex // guards what follows
+	locked  lockedBy   // "" while nobody has locked the store
+	giveUp  func()     // ends the unlocking that waits for a person, if one does
+	since   time.Time  // since when no other process, nor an earlier set, hands anything out
 	config  *config.Config
-	fixed   *config.Config // in force when the store was opened: [store] and [aws] stay as they were
+	fixed   *config.Config // in force when the store was first opened: [store] and [aws] stay as they were
 	faults  []api.Warning  // of the configuration: what a reload found
 	set     *keys.Set      // nil while no store is chosen
 	backend string
@@ -113,7 +121,7 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.Fi
 	failpoint.At("daemon.listening")
 	d := &Daemon{
 		env: env, version: api.Version(), log: log, history: history.Open(f.state), files: f, keychains: keychains,
-		began: began, identity: identity, config: cfg, looked: make(chan struct{}),
+		began: began, since: began, identity: identity, config: cfg, looked: make(chan struct{}), locked: readMark(f.state),
 	}
 	log.Info("awskeyd begins", "version", d.version, "pid", os.Getpid(), "socket", l.Addr().String())
 	defer log.Info("awskeyd has stopped")
@@ -145,11 +153,11 @@ var errRestart = errors.New("the keychain has come back; awskeyd begins anew")
 // mindStore opens the store, and goes on trying while it cannot be opened. True:
 // the program must begin anew to reach it.
 func (d *Daemon) mindStore(ctx context.Context) (restart bool) {
-	d.openStore(ctx)
+	d.openStore(ctx, false)
 	close(d.looked)
 	for {
 		d.mu.Lock()
-		waiting, set := d.openErr != nil, d.set
+		waiting, set := d.openErr != nil && d.locked == "", d.set
 		d.mu.Unlock()
 		wait := 30 * time.Second
 		if waiting || set != nil && set.Trouble() != nil {
@@ -167,48 +175,86 @@ func (d *Daemon) mindStore(ctx context.Context) (restart bool) {
 			return true
 		}
 		if waiting {
-			d.openStore(ctx)
+			d.openStore(ctx, false)
 		}
 	}
 }
 
-// openStore opens the keychain that the configuration names, if any. With a
-// keychain that cannot be opened the daemon runs all the same and says so.
-func (d *Daemon) openStore(ctx context.Context) {
+// openStore opens the keychain that the configuration names, if any, and if
+// nobody has locked it. With a keychain that cannot be opened the daemon runs all
+// the same and says so.
+func (d *Daemon) openStore(ctx context.Context, ask bool) {
 	d.opening.Lock()
 	defer d.opening.Unlock()
 	d.mu.Lock()
-	s, set := d.config.Store(), d.set
+	idle := d.set != nil || d.locked != ""
+	d.mu.Unlock()
+	if idle {
+		return
+	}
+	items, err := d.openKeychain(ctx, ask)
+	if items == nil && err == nil {
+		return // none is chosen yet
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.openErr = err; err != nil {
+		d.log.Error("cannot open the store", "backend", d.backend, "error", err)
+		return
+	}
+	d.begin(ctx, items)
+}
+
+// openKeychain opens the keychain in force. Without d.mu: one that hangs must
+// not make status wait.
+func (d *Daemon) openKeychain(ctx context.Context, ask bool) (Keychain, error) {
+	d.mu.Lock()
+	s := d.inForce().Store()
 	if s.Backend != "" {
 		d.backend = s.Backend
 	}
 	d.mu.Unlock()
-	if s.Backend == "" || set != nil {
-		return
+	if s.Backend == "" {
+		return nil, nil
 	}
-	// Without d.mu: a keychain that hangs must not make status wait.
-	items, err := d.keychains.Open(ctx, s.Backend, KeychainOptions{Folder: d.files.items, PassphraseFile: s.PassphraseFile, Volatile: s.Volatile, Log: d.log})
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.openErr = err; err != nil {
-		d.log.Error("cannot open the store", "backend", s.Backend, "error", err)
-		return
+	return d.keychains.Open(ctx, s.Backend, KeychainOptions{Folder: d.files.items, PassphraseFile: s.PassphraseFile, Volatile: s.Volatile, Ask: ask, Log: d.log})
+}
+
+// inForce is the configuration that [store] and [aws] are taken from. With d.mu
+// held.
+func (d *Daemon) inForce() *config.Config {
+	if d.fixed != nil {
+		return d.fixed
 	}
+	return d.config
+}
+
+// begin begins the life of the keys. With d.mu held.
+func (d *Daemon) begin(ctx context.Context, items Keychain) {
 	failpoint.At("daemon.opened")
-	d.opened = items
-	d.fixed = d.config
+	d.opened, d.openErr = items, nil
+	d.fixed = d.inForce()
+	d.asked.Store(time.Now().Unix())
 	ctx, d.stopSet = context.WithCancel(context.WithoutCancel(ctx))
 	d.set = keys.Open(ctx, keys.Options{
 		Store: store.New(items, d.identity), StateDir: d.files.state,
 		Settings: d.settings, Profiles: d.profiles, AWS: d.awsFor(), Endpoint: d.endpointFor(), With: d.rotateWith,
-		History: d.tell, Log: d.log, LockTaken: d.began, Wall: time.Now,
+		History: d.tell, Log: d.log, LockTaken: d.since, Wall: time.Now,
 	})
 }
 
 // closeStore ends every key: a created access key is stored first.
 func (d *Daemon) closeStore() {
+	d.opening.Lock() // whoever locks is seen through
+	defer d.opening.Unlock()
+	d.endSet()
+}
+
+// endSet closes the store, if it is open. With d.opening held.
+func (d *Daemon) endSet() {
 	d.mu.Lock()
 	set, stop, items := d.set, d.stopSet, d.opened
+	d.set, d.stopSet, d.opened = nil, nil, nil
 	d.mu.Unlock()
 	if set == nil {
 		return
@@ -217,6 +263,9 @@ func (d *Daemon) closeStore() {
 	stop()
 	set.Close()
 	failpoint.At("daemon.closed")
+	d.mu.Lock()
+	d.since = time.Now()
+	d.mu.Unlock()
 	if err := items.Close(); err != nil {
 		d.log.Warn("closing the store", "error", err)
 	}
@@ -239,7 +288,7 @@ func (d *Daemon) takeConfig(next *config.Config, err error) *keys.Set {
 		return nil
 	}
 	d.faults = nil
-	if d.set != nil && (!next.SameStore(d.fixed) || !next.SameAWS(d.fixed)) {
+	if d.fixed != nil && (!next.SameStore(d.fixed) || !next.SameAWS(d.fixed)) {
 		d.faults = []api.Warning{{Code: "restart-needed", Severity: "warning", Text: "[store] or [aws] has changed; the daemon still runs with what was there when it began", Remedy: "restart awskeyd"}}
 		d.log.Warn("[store] or [aws] has changed: restart awskeyd to take it into force")
 	}

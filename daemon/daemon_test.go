@@ -33,6 +33,8 @@ type memory struct{ *storetest.Memory }
 
 func (memory) Close() error { return nil }
 
+func (memory) Unlock(context.Context) error { return nil }
+
 // home is one person's folders, with a daemon's life in them.
 type home struct {
 	t      *testing.T

@@ -23,6 +23,12 @@ const openLook = 2500 * time.Millisecond
 
 // keySet is the set of keys, or why there is none.
 func (d *Daemon) keySet() (*keys.Set, error) {
+	d.mu.Lock()
+	locked := d.locked
+	d.mu.Unlock()
+	if locked != "" {
+		return nil, locked.refusal() // at once
+	}
 	limit := time.NewTimer(openLook)
 	defer limit.Stop()
 	select {
@@ -32,6 +38,8 @@ func (d *Daemon) keySet() (*keys.Set, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
+	case d.locked != "":
+		return nil, d.locked.refusal()
 	case d.set != nil:
 		return d.set, nil
 	case d.openErr != nil:
@@ -46,17 +54,17 @@ func (d *Daemon) keySet() (*keys.Set, error) {
 
 // Credentials answers a helper from memory.
 func (d *Daemon) Credentials(profile string) ([]byte, error) {
-	set, err := d.keySet()
-	if err != nil {
-		return nil, err
-	}
-	return set.Credentials(profile)
+	d.asked.Store(time.Now().Unix())
+	return with(d, func(s *keys.Set) ([]byte, error) { return s.Credentials(profile) })
 }
 
 // Status tells of everything. It never fails: what is wrong stands in it.
 func (d *Daemon) Status(ctx context.Context) (api.Status, error) {
 	d.mu.Lock()
-	set, opened, backend, faults, openErr := d.set, d.opened, d.backend, d.faults, d.openErr
+	set, opened, backend, faults, openErr, locked := d.set, d.opened, d.backend, d.faults, d.openErr, d.locked
+	if backend == "" {
+		backend = d.inForce().Store().Backend // locked since it began
+	}
 	d.mu.Unlock()
 	s := api.Status{
 		Daemon:   api.Daemon{Version: d.version, PID: os.Getpid(), StartedAt: d.began.UTC().Round(0).Truncate(1e9), Store: api.Store{Backend: backend, State: "none"}},
@@ -74,6 +82,11 @@ func (d *Daemon) Status(ctx context.Context) (api.Status, error) {
 		}
 		s.Profiles = append(s.Profiles, d.profiles(names)...)
 		s.Daemon.Store.State = "ready"
+	}
+	if locked != "" {
+		e := locked.refusal()
+		s.Daemon.Store.State, openErr = "locked", nil
+		s.Warnings = append(s.Warnings, api.Warning{Code: e.Code, Severity: "warning", Text: locked.text(), Remedy: "awskey unlock"})
 	}
 	if openErr != nil {
 		e := keys.StoreError("read the store", openErr)
@@ -168,7 +181,15 @@ func with[T any](d *Daemon, do func(*keys.Set) (T, error)) (T, error) {
 		var none T
 		return none, err
 	}
-	return do(set)
+	result, err := do(set)
+	if err != nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.locked != "" {
+			return result, d.locked.refusal() // it was locked just now, and that is why
+		}
+	}
+	return result, err
 }
 
 // History is what happened.
@@ -229,7 +250,7 @@ func (d *Daemon) choose(ctx context.Context, b api.Backend) (api.Backend, error)
 	d.mu.Lock()
 	d.config = next
 	d.mu.Unlock()
-	d.openStore(context.WithoutCancel(ctx))
+	d.openStore(context.WithoutCancel(ctx), true)
 	if _, err := d.keySet(); err != nil {
 		return api.Backend{}, err
 	}

@@ -108,7 +108,9 @@ func storeText(s api.Store) string {
 // keys prints the table, then what needs a person.
 func (a *app) keys(s api.Status) {
 	now := a.now()
-	if len(s.Keys) == 0 {
+	if len(s.Keys) == 0 && s.Daemon.Store.State != "ready" && s.Daemon.Store.Backend != "" {
+		a.printf("Which keys there are shows when the store can be read.\n")
+	} else if len(s.Keys) == 0 {
 		a.printf(`No key is kept yet. To take one in:
 
     awskey add work --write

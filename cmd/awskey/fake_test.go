@@ -286,6 +286,28 @@ func (f *fake) Events(ctx context.Context) (<-chan api.Event, error) {
 	return c, nil
 }
 
+func (f *fake) Lock(context.Context) (api.Store, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.status.Daemon.Store.State = "locked"
+	return f.status.Daemon.Store, nil
+}
+
+// Unlock waits for a person who never comes where the store's state is asks.
+func (f *fake) Unlock(ctx context.Context) (api.Store, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch f.status.Daemon.Store.State {
+	case "asks":
+		<-ctx.Done()
+		return api.Store{}, ctx.Err()
+	case "denied":
+		return api.Store{}, api.NewError(helper.ExitLocked, "store-denied", "cannot unlock the store file: the store denied access: the prompt was dismissed", "allow awskeyd to use your keyring")
+	}
+	f.status.Daemon.Store.State = "ready"
+	return f.status.Daemon.Store, nil
+}
+
 func (f *fake) Backends(context.Context) ([]api.Backend, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

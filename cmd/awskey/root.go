@@ -93,6 +93,7 @@ func (a *app) root() *cobra.Command {
 		a.addCmd(), a.listCmd(), a.statusCmd(),
 		a.rotateCmd(), a.rollbackCmd(), a.pauseCmd(), a.resumeCmd(), a.resolveCmd(),
 		a.renameCmd(), a.removeCmd(),
+		a.lockCmd(), a.unlockCmd(),
 		a.historyCmd(), a.logsCmd(), a.policyCmd(), a.storeCmd(), a.versionCmd(),
 		a.demoCmd(),
 	}

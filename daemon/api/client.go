@@ -134,6 +134,19 @@ func (c *Client) History(ctx context.Context, name string, limit int) ([]Event, 
 	return get[[]Event](ctx, c, "GET", "/v1/history?"+url.Values{"key": {name}, "limit": {strconv.Itoa(limit)}}.Encode(), nil)
 }
 
+// Lock makes the daemon forget every secret.
+func (c *Client) Lock(ctx context.Context) (Store, error) {
+	return get[Store](ctx, c, "POST", "/v1/lock", nil)
+}
+
+// Unlock opens the store again. It waits for a person as long as the daemon
+// does, or until ctx ends.
+func (c *Client) Unlock(ctx context.Context) (Store, error) {
+	ctx, cancel := context.WithTimeout(ctx, unlockWithin+2*writeWithin)
+	defer cancel()
+	return get[Store](ctx, c, "POST", "/v1/unlock", nil)
+}
+
 // Backends returns what can hold keys here.
 func (c *Client) Backends(ctx context.Context) ([]Backend, error) {
 	return get[[]Backend](ctx, c, "GET", "/v1/store/backends", nil)

@@ -59,6 +59,8 @@ func TestClientMirrorsService(t *testing.T) {
 			backends, err := s.Backends(ctx)
 			return some(backends), err
 		},
+		"Lock":   func(s Service) (any, error) { return s.Lock(ctx) },
+		"Unlock": func(s Service) (any, error) { return s.Unlock(ctx) },
 		"Choose": func(s Service) (any, error) { return s.Choose(ctx, ChooseRequest{"file"}) },
 	}
 	for m := range reflect.TypeFor[Service]().Methods() {

@@ -119,6 +119,14 @@ func (f *fake) Events(ctx context.Context) (<-chan Event, error) {
 	return f.events, f.note(ctx, "Events")
 }
 
+func (f *fake) Lock(ctx context.Context) (Store, error) {
+	return Store{Backend: "file", State: "locked"}, f.note(ctx, "Lock")
+}
+
+func (f *fake) Unlock(ctx context.Context) (Store, error) {
+	return Store{Backend: "file", State: "ready"}, f.note(ctx, "Unlock")
+}
+
 func (f *fake) Backends(ctx context.Context) ([]Backend, error) {
 	return nil, f.note(ctx, "Backends")
 }

@@ -35,6 +35,8 @@ type route struct {
 //	GET    /v1/keys/{name}/users       Users
 //	GET    /v1/history?key=&limit=     History
 //	GET    /v1/events                  Events
+//	POST   /v1/lock                    Lock
+//	POST   /v1/unlock                  Unlock
 //	GET    /v1/store/backends          Backends
 //	PUT    /v1/store/backend           Choose
 func routes() []route {
@@ -62,6 +64,8 @@ func routes() []route {
 		})},
 		{"GET", "/v1/history", answer(history)},
 		{"GET", "/v1/events", (*server).events},
+		{"POST", "/v1/lock", answer(func(ctx context.Context, svc Service, _ *http.Request) (Store, error) { return svc.Lock(ctx) })},
+		{"POST", "/v1/unlock", within(unlockWithin, func(ctx context.Context, svc Service, _ *http.Request) (Store, error) { return svc.Unlock(ctx) })},
 		{"GET", "/v1/store/backends", answer(func(ctx context.Context, svc Service, r *http.Request) ([]Backend, error) {
 			backends, err := svc.Backends(ctx)
 			return some(backends), err
@@ -110,6 +114,7 @@ func (s *server) credentials(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	write(w, http.StatusOK, body)
+	clear(body)
 }
 
 // events streams what happens as server-sent events, one JSON [Event] each,
@@ -177,13 +182,18 @@ func history(ctx context.Context, svc Service, r *http.Request) ([]Event, error)
 
 // answer makes a handler of a function that returns a document.
 func answer[T any](f func(context.Context, Service, *http.Request) (T, error)) func(*server, http.ResponseWriter, *http.Request) {
+	return within(workWithin, f)
+}
+
+// within is answer with another time limit.
+func within[T any](limit time.Duration, f func(context.Context, Service, *http.Request) (T, error)) func(*server, http.ResponseWriter, *http.Request) {
 	return func(s *server, w http.ResponseWriter, r *http.Request) {
 		if !s.enter(w) {
 			return
 		}
 		defer s.leave()
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		ctx, cancel := context.WithTimeout(r.Context(), workWithin)
+		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
 		document, err := f(ctx, s.svc, r)
 		if err != nil {

@@ -10,8 +10,8 @@ import (
 // Service is the daemon behind the socket. Methods are called concurrently and
 // return an *Error for everything a person can mend.
 type Service interface {
-	// Credentials returns the exact bytes for a helper's standard output. It
-	// must not touch keychain, disk or network.
+	// Credentials returns the exact bytes for a helper's standard output, which
+	// the caller wipes. It must not touch keychain, disk or network.
 	Credentials(profile string) ([]byte, error)
 	Status(ctx context.Context) (Status, error)
 	Key(ctx context.Context, name string) (Key, error)
@@ -33,6 +33,12 @@ type Service interface {
 	// Events delivers what happens from now on; the channel is closed when ctx
 	// ends or when the reader is too slow.
 	Events(ctx context.Context) (<-chan Event, error)
+	// Lock forgets every secret in memory; nothing is handed out and nothing in
+	// IAM changes until Unlock. An access key that is just being made is stored
+	// first, within 30 s.
+	Lock(ctx context.Context) (Store, error)
+	// Unlock opens the store again and may wait for a person, until ctx ends.
+	Unlock(ctx context.Context) (Store, error)
 	Backends(ctx context.Context) ([]Backend, error)
 	Choose(ctx context.Context, r ChooseRequest) (Backend, error)
 }

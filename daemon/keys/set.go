@@ -59,6 +59,7 @@ type Set struct {
 	profiles atomic.Pointer[map[string]*Key] // by lower-case name: what helpers ask
 	running  context.Context
 	looked   chan struct{} // closed after the first look at the store
+	again    chan struct{} // ends a wait before the next look
 	done     chan struct{}
 }
 
@@ -67,7 +68,7 @@ type Set struct {
 func Open(ctx context.Context, o Options) *Set {
 	s := &Set{
 		Options: o, store: o.Store, log: o.Log, noted: openNoted(o.StateDir, o.Log), began: time.Now(),
-		keys: map[string]*Key{}, running: ctx, looked: make(chan struct{}), done: make(chan struct{}),
+		keys: map[string]*Key{}, running: ctx, looked: make(chan struct{}), again: make(chan struct{}, 1), done: make(chan struct{}),
 		openErr: errors.New("the store has not been read yet"),
 	}
 	s.profiles.Store(&map[string]*Key{})
@@ -128,6 +129,8 @@ func (s *Set) keepReading(ctx context.Context) {
 		case <-ctx.Done():
 			t.Stop()
 			return
+		case <-s.again:
+			t.Stop()
 		case <-t.C:
 		}
 		s.readNames()
@@ -274,7 +277,7 @@ func StoreError(tried string, err error) *api.Error {
 		exit         int
 		code, remedy string
 	}{
-		{store.ErrLocked, helper.ExitLocked, "store-locked", "unlock your keyring (log in to the desktop, or unlock it in its own program); awskeyd goes on by itself"},
+		{store.ErrLocked, helper.ExitLocked, "store-locked", "unlock your keyring (type: awskey unlock, or log in to the desktop); awskeyd goes on by itself"},
 		{store.ErrHung, helper.ExitLocked, "store-hung", "look for a dialog of your keyring that waits for an answer, or restart the keyring"},
 		{store.ErrDenied, helper.ExitLocked, "store-denied", "allow awskeyd to use your keyring"},
 		{store.ErrUnavailable, helper.ExitLocked, "store-unavailable", "start the keyring; awskeyd goes on by itself"},

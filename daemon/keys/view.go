@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -193,6 +194,30 @@ func (s *Set) Trouble() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.openErr
+}
+
+// LookAgain reads at once what could not be read so far, and returns what keeps
+// it from being read; nil as soon as all is. It waits for at most the context.
+func (s *Set) LookAgain(ctx context.Context) error {
+	for {
+		select {
+		case s.again <- struct{}{}:
+		default:
+		}
+		err := s.Trouble()
+		for _, k := range s.all() {
+			k.Wake()
+			err = cmp.Or(err, k.unreadable())
+		}
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // Key is one key by name.

@@ -44,6 +44,8 @@ var All = []string{
 	"daemon.telling", // about to append to the history
 	"daemon.closing",
 	"daemon.closed",
+	"daemon.marked", // as locked, in the state folder
+	"daemon.unmarked",
 
 	// A key: its record, by the phase that it enters or stays in. Told is when
 	// the history has heard of it, after the version in force was switched.
