@@ -70,6 +70,7 @@ type Daemon struct {
 
 	looked  chan struct{} // closed after the first try to open the store
 	opening sync.Mutex    // one opening or closing of the store at a time; taken before mu
+	forgets chan struct{} // asks for more forgetting after a lock
 	asked   atomic.Int64  // when credentials were asked for last, Unix seconds
 
 	mu      sync.Mutex // guards what follows
@@ -121,7 +122,7 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.Fi
 	failpoint.At("daemon.listening")
 	d := &Daemon{
 		env: env, version: api.Version(), log: log, history: history.Open(f.state), files: f, keychains: keychains,
-		began: began, since: began, identity: identity, config: cfg, looked: make(chan struct{}), locked: readMark(f.state),
+		began: began, since: began, identity: identity, config: cfg, looked: make(chan struct{}), forgets: make(chan struct{}, 1), locked: readMark(f.state),
 	}
 	log.Info("awskeyd begins", "version", d.version, "pid", os.Getpid(), "socket", l.Addr().String())
 	defer log.Info("awskeyd has stopped")
@@ -131,6 +132,7 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.Fi
 	var owned sync.WaitGroup
 	defer d.closeStore()
 	owned.Go(func() { config.Watch(ctx, f.configs, cfg, d.reconfigure) })
+	owned.Go(func() { d.forgetLater(ctx) })
 	restart := false
 	owned.Go(func() {
 		if restart = d.mindStore(ctx); restart {

@@ -42,6 +42,8 @@ type home struct {
 	items  *storetest.Memory
 	client *api.Client
 	stop   func() error
+
+	keychains daemon.Keychains // those in memory if there are none
 }
 
 func newHome(t *testing.T, config string) *home {
@@ -78,13 +80,12 @@ func (h *home) write(config string) {
 // run starts a daemon and waits until it answers.
 func (h *home) run() {
 	h.t.Helper()
-	h.runWith(inMemory(h.items))
-}
-
-func (h *home) runWith(keychains daemon.Keychains) {
-	h.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
+	keychains := h.keychains
+	if keychains.Open == nil {
+		keychains = inMemory(h.items)
+	}
 	go func() { done <- daemon.Run(ctx, h.env, keychains, os.Stderr, true) }()
 	h.client = api.Dial(h.env)
 	h.stop = func() error { h.client.Close(); cancel(); return <-done }
@@ -97,6 +98,12 @@ func (h *home) runWith(keychains daemon.Keychains) {
 		_, err := h.client.Status(context.Background())
 		return err == nil
 	})
+}
+
+func (h *home) runWith(keychains daemon.Keychains) {
+	h.t.Helper()
+	h.keychains = keychains
+	h.run()
 }
 
 // until polls a condition; only a test that fails waits to the end.

@@ -1,10 +1,38 @@
 package daemon
 
 import (
+	"context"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"time"
 )
+
+// forgetLater forgets once more after each lock: the connections that were open
+// then, the one that brought the word among them, let go of their buffers only
+// when they end (an idle one after 30 s).
+func (d *Daemon) forgetLater(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.forgets:
+		}
+		for _, wait := range []time.Duration{500 * time.Millisecond, 2 * time.Second, 5 * time.Second, 35 * time.Second} {
+			t := time.NewTimer(wait)
+			select {
+			case <-ctx.Done():
+				t.Stop()
+				return
+			case <-t.C:
+			}
+			if d.lockedBy() == "" {
+				break
+			}
+			forget()
+		}
+	}
+}
 
 // forget overwrites what is left of secrets in memory that nobody uses any more:
 // strings of the AWS SDK, buffers of JSON and of connections, which nobody can

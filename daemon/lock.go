@@ -115,6 +115,10 @@ func (d *Daemon) lock(by lockedBy) error {
 	failpoint.At("daemon.marked")
 	d.endSet()
 	forget()
+	select {
+	case d.forgets <- struct{}{}:
+	default:
+	}
 	if news {
 		d.tell(api.Event{Time: time.Now().UTC(), Event: "locked", Text: "the store was locked (" + string(by) + ")"})
 	}
@@ -124,10 +128,7 @@ func (d *Daemon) lock(by lockedBy) error {
 // unlockedBy opens the store again once what had locked it is over. What
 // somebody else has locked meanwhile stays locked.
 func (d *Daemon) unlockedBy(ctx context.Context, by lockedBy) {
-	d.mu.Lock()
-	ours := d.locked == by
-	d.mu.Unlock()
-	if !ours {
+	if d.lockedBy() != by {
 		return
 	}
 	d.unlocked()
@@ -218,6 +219,12 @@ func (d *Daemon) unlock(ctx context.Context) error {
 	defer d.mu.Unlock()
 	d.begin(context.WithoutCancel(ctx), items)
 	return nil
+}
+
+func (d *Daemon) lockedBy() lockedBy {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.locked
 }
 
 func (d *Daemon) storeNow() api.Store {

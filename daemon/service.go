@@ -23,11 +23,8 @@ const openLook = 2500 * time.Millisecond
 
 // keySet is the set of keys, or why there is none.
 func (d *Daemon) keySet() (*keys.Set, error) {
-	d.mu.Lock()
-	locked := d.locked
-	d.mu.Unlock()
-	if locked != "" {
-		return nil, locked.refusal() // at once
+	if by := d.lockedBy(); by != "" {
+		return nil, by.refusal() // at once
 	}
 	limit := time.NewTimer(openLook)
 	defer limit.Stop()
@@ -182,12 +179,8 @@ func with[T any](d *Daemon, do func(*keys.Set) (T, error)) (T, error) {
 		return none, err
 	}
 	result, err := do(set)
-	if err != nil {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if d.locked != "" {
-			return result, d.locked.refusal() // it was locked just now, and that is why
-		}
+	if by := d.lockedBy(); err != nil && by != "" {
+		return result, by.refusal() // it was locked just now, and that is why
 	}
 	return result, err
 }

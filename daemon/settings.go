@@ -55,7 +55,7 @@ func (d *Daemon) profiles(names []string) []api.Profile {
 // awsFor fixes [aws] as it is now: a change of it needs a restart, since a
 // record belongs to the endpoint it was added through. With d.mu held.
 func (d *Daemon) awsFor() func(string) (keys.AWS, error) {
-	fixed := d.fixed
+	fixed := d.inForce()
 	return func(key string) (keys.AWS, error) {
 		a := fixed.AWS(key)
 		c, err := awsapi.New(awsapi.Config{Region: a.Region, EndpointURL: a.EndpointURL, Proxy: a.Proxy, CABundle: a.CABundle, FIPS: a.FIPS, Version: api.Version()})
@@ -68,6 +68,6 @@ func (d *Daemon) awsFor() func(string) (keys.AWS, error) {
 
 // endpointFor is the endpoint in force. With d.mu held.
 func (d *Daemon) endpointFor() func(string) string {
-	fixed := d.fixed
+	fixed := d.inForce()
 	return func(key string) string { return fixed.AWS(key).EndpointURL }
 }

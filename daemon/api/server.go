@@ -21,7 +21,7 @@ const (
 	readWithin   = 5 * time.Second // to send the whole of it
 	workWithin   = 90 * time.Second
 	unlockWithin = 150 * time.Second // a person may take two minutes to type a passphrase
-	writeWithin  = 5 * time.Second // to take an answer, or one event
+	writeWithin  = 5 * time.Second   // to take an answer, or one event
 	idleWithin   = 30 * time.Second
 	stopWithin   = 3 * time.Second
 
