@@ -25,6 +25,7 @@ import (
 	"github.com/awskeyd/awskeyd/helper"
 	"github.com/awskeyd/awskeyd/store"
 	"github.com/awskeyd/awskeyd/store/failpoint"
+	"github.com/awskeyd/awskeyd/store/secret"
 )
 
 // Keychains are the kinds of keychain that the program was built with.
@@ -126,6 +127,9 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.Fi
 	}
 	log.Info("awskeyd begins", "version", d.version, "pid", os.Getpid(), "socket", l.Addr().String())
 	defer log.Info("awskeyd has stopped")
+	if err := secret.Swappable(); err != nil {
+		log.Warn("secrets may be written to swap space: awskeyd goes on without locked memory", "error", err)
+	}
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -40,6 +40,9 @@ func Main(args []string, env helper.Env, stdout, stderr *os.File, keychains Keyc
 		fmt.Fprintln(stderr, "awskeyd: wrong usage; type: awskeyd help")
 		return helper.ExitUsage
 	}
+	if err := helper.NoDumps(); err != nil {
+		fmt.Fprintln(stderr, "awskeyd: core dumps cannot be switched off, and may hold secrets: "+err.Error())
+	}
 	err := runner("awskeyd", func(ctx context.Context) error { return Run(ctx, env, keychains, stderr, debug) })
 	if err == nil {
 		return helper.ExitOK

@@ -25,6 +25,8 @@ type moody struct {
 
 func (m *moody) Close() error { return nil }
 
+func (m *moody) Unlock(context.Context) error { return nil }
+
 func (m *moody) State(context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/awskeyd/awskeyd/daemon/keys"
 	"github.com/awskeyd/awskeyd/helper"
 	"github.com/awskeyd/awskeyd/store"
+	"github.com/awskeyd/awskeyd/store/secret"
 )
 
 var _ api.Service = (*Daemon)(nil)
@@ -79,6 +81,9 @@ func (d *Daemon) Status(ctx context.Context) (api.Status, error) {
 		}
 		s.Profiles = append(s.Profiles, d.profiles(names)...)
 		s.Daemon.Store.State = "ready"
+	}
+	if err := secret.Swappable(); err != nil && runtime.GOOS == "linux" {
+		s.Warnings = append(s.Warnings, api.Warning{Code: "swappable", Severity: "info", Text: "secrets may be written to swap space: " + err.Error(), Remedy: "raise the limit (ulimit -l), or encrypt the swap space"})
 	}
 	if locked != "" {
 		e := locked.refusal()

@@ -195,6 +195,7 @@ const maxSecret = 256
 // line's end is the same. No error of it quotes what was read.
 func readSecret(r io.Reader) (string, error) {
 	b, err := io.ReadAll(io.LimitReader(r, 4*maxSecret))
+	defer clear(b)
 	if err != nil {
 		return "", errors.New("could not read the secret from standard input")
 	}

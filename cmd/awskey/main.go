@@ -5,8 +5,13 @@
 // argument; it links neither the store nor the AWS SDK.
 package main
 
-import "os"
+import (
+	"os"
+
+	"github.com/awskeyd/awskeyd/helper"
+)
 
 func main() {
+	_ = helper.NoDumps() // where the system refuses, a secret is typed all the same
 	os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
 }

@@ -49,6 +49,7 @@ func (p *person) askSecret(ctx context.Context, question string) (string, error)
 	return p.answer(ctx, question, func() (string, error) {
 		b, err := term.ReadPassword(int(p.in.Fd()))
 		p.say("\n")
+		defer clear(b)
 		return string(b), err
 	})
 }

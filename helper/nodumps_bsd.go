@@ -1,0 +1,5 @@
+//go:build unix && !linux
+
+package helper
+
+func notDumpable() error { return nil }
