@@ -77,6 +77,7 @@ type Daemon struct {
 	mu      sync.Mutex // guards what follows
 	locked  lockedBy   // "" while nobody has locked the store
 	giveUp  func()     // ends the unlocking that waits for a person, if one does
+	noEars  error      // why nobody tells of what lock_on names
 	since   time.Time  // since when no other process, nor an earlier set, hands anything out
 	config  *config.Config
 	fixed   *config.Config // in force when the store was first opened: [store] and [aws] stay as they were
@@ -137,6 +138,9 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.Fi
 	defer d.closeStore()
 	owned.Go(func() { config.Watch(ctx, f.configs, cfg, d.reconfigure) })
 	owned.Go(func() { d.forgetLater(ctx) })
+	on := cfg.Store().LockOn
+	owned.Go(func() { d.mindOccasions(ctx, on) })
+	owned.Go(func() { d.mindIdle(ctx, on.Idle) })
 	restart := false
 	owned.Go(func() {
 		if restart = d.mindStore(ctx); restart {

@@ -2,9 +2,10 @@ package daemon
 
 import (
 	"context"
+	"os"
 	"runtime"
 	"runtime/debug"
-	"runtime/metrics"
+	"strings"
 	"time"
 )
 
@@ -36,33 +37,30 @@ func (d *Daemon) forgetLater(ctx context.Context) {
 
 // forget overwrites what is left of secrets in memory that nobody uses any more:
 // strings of the AWS SDK, buffers of JSON and of connections, which nobody can
-// wipe. Go clears memory when it hands it out again, not when it is freed; so all
-// that is free is handed out once, and what is not needed goes back to the system.
+// wipe. The collector does it (see overwriting), twice: what lies in a sync.Pool
+// is freed at the second.
 func forget() {
-	// Twice: what lies in a sync.Pool is freed at the second.
 	runtime.GC()
 	runtime.GC()
-	unused := []metrics.Sample{{Name: "/memory/classes/heap/unused:bytes"}}
-	metrics.Read(unused)
-	free := int(unused[0].Value.Uint64()) // in all sizes together, hence at most this in each
-	var sizes runtime.MemStats
-	runtime.ReadMemStats(&sizes)
-	for _, class := range sizes.BySize {
-		if size := int(class.Size); size >= 16 { // no secret is shorter
-			handOut(size, free/size+1)
-		}
-	}
-	for size := 20 << 10; size <= 32<<10; size += 2 << 10 { // BySize ends before the last few
-		handOut(size, free/size+1)
-	}
 	debug.FreeOSMemory()
 }
 
-// handOut has n pieces of memory of a size at the same time.
-func handOut(size, n int) {
-	pieces := make([][]byte, n)
-	for i := range pieces {
-		pieces[i] = make([]byte, size)
+// overwriting is the setting with which Go's collector overwrites what it frees
+// (package runtime, environment variables). It is read once, before main.
+const overwriting = "clobberfree=1"
+
+// overwrite executes the program anew with that setting, unless it has it. It
+// returns where that is not possible: then what was freed lies about until its
+// place is needed.
+func overwrite() {
+	settings := os.Getenv("GODEBUG")
+	if strings.Contains(settings, overwriting) {
+		return
 	}
-	runtime.KeepAlive(pieces)
+	if settings != "" {
+		settings += ","
+	}
+	if os.Setenv("GODEBUG", settings+overwriting) == nil {
+		_ = again()
+	}
 }

@@ -40,6 +40,7 @@ func Main(args []string, env helper.Env, stdout, stderr *os.File, keychains Keyc
 		fmt.Fprintln(stderr, "awskeyd: wrong usage; type: awskeyd help")
 		return helper.ExitUsage
 	}
+	overwrite()
 	if err := helper.NoDumps(); err != nil {
 		fmt.Fprintln(stderr, "awskeyd: core dumps cannot be switched off, and may hold secrets: "+err.Error())
 	}

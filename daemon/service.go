@@ -60,7 +60,7 @@ func (d *Daemon) Credentials(profile string) ([]byte, error) {
 // Status tells of everything. It never fails: what is wrong stands in it.
 func (d *Daemon) Status(ctx context.Context) (api.Status, error) {
 	d.mu.Lock()
-	set, opened, backend, faults, openErr, locked := d.set, d.opened, d.backend, d.faults, d.openErr, d.locked
+	set, opened, backend, faults, openErr, locked, noEars := d.set, d.opened, d.backend, d.faults, d.openErr, d.locked, d.noEars
 	if backend == "" {
 		backend = d.inForce().Store().Backend // locked since it began
 	}
@@ -84,6 +84,9 @@ func (d *Daemon) Status(ctx context.Context) (api.Status, error) {
 	}
 	if err := secret.Swappable(); err != nil && runtime.GOOS == "linux" {
 		s.Warnings = append(s.Warnings, api.Warning{Code: "swappable", Severity: "info", Text: "secrets may be written to swap space: " + err.Error(), Remedy: "raise the limit (ulimit -l), or encrypt the swap space"})
+	}
+	if noEars != nil {
+		s.Warnings = append(s.Warnings, api.Warning{Code: "lock-on-deaf", Severity: "warning", Text: "the store is not locked upon sleep or with the screen: " + noEars.Error(), Remedy: "take it out of [store] lock_on, or start logind (systemd-logind, elogind)"})
 	}
 	if locked != "" {
 		e := locked.refusal()

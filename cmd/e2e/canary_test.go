@@ -47,7 +47,7 @@ func TestNoSecretIsAnywhereElse(t *testing.T) {
 			})
 			looking := watchProcesses(c)
 			h.configure(settings, awsSettings(aws), swift)
-			live(t, h, aws, id, secret)
+			live(t, h, aws, c, id, secret)
 
 			leaks, looks := looking()
 			// Once more, with every secret there was.
@@ -72,16 +72,17 @@ func TestNoSecretIsAnywhereElse(t *testing.T) {
 	}
 }
 
-// live is a whole life: taken in, served, rotated, killed, started again, looked
-// at from every side.
-func live(t *testing.T, h *home, aws *awstest.Server, id, secret string) {
+// live is a whole life: taken in, served, rotated, killed, crashed for its core
+// dump, started again, looked at from every side, locked and unlocked.
+func live(t *testing.T, h *home, aws *awstest.Server, c *canary, id, secret string) {
 	t.Helper()
 	d := h.start()
 	h.mustAdd("work", id, secret, "--write")
 	h.worksUnheard(aws, "work")
 	h.do("rotate", "work", "--wait")
 	d.kill()
-	h.start()
+	h.dumpsNothing(t)
+	d = h.start()
 	h.worksUnheard(aws, "work")
 	eventually(t, runLimit, func() string {
 		if k, err := h.key("work"); err != nil || k.Phase != "steady" {
@@ -110,21 +111,26 @@ func live(t *testing.T, h *home, aws *awstest.Server, id, secret string) {
 	} {
 		h.do(args...)
 	}
+	h.forgets(t, c, d)
+	h.do("unlock")
+	h.worksUnheard(aws, "work")
 }
 
 // worksUnheard is works, but the helper's answer, the one output that must hold
 // the secret, is taken out of what is searched.
 func (h *home) worksUnheard(aws *awstest.Server, profile string) {
 	h.t.Helper()
-	h.mu.Lock()
-	before := len(h.outputs)
-	h.mu.Unlock()
 	h.works(aws, profile)
+	h.unhear("awskey-helper")
+}
+
+// unhear takes the good answers of the helper out of what is searched.
+func (h *home) unhear(program string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.outputs = append(h.outputs[:before:before], slices.DeleteFunc(h.outputs[before:], func(o output) bool {
-		return strings.Contains(o.program, "awskey-helper") && strings.HasPrefix(o.text, `{"Version":1,`)
-	})...)
+	h.outputs = slices.DeleteFunc(h.outputs, func(o output) bool {
+		return strings.Contains(o.program, program) && strings.HasPrefix(o.text, `{"Version":1,`)
+	})
 }
 
 // watchProcesses looks at every process again and again, as those that are soon
@@ -197,9 +203,10 @@ func plantLeaks(t *testing.T, h *home, c *canary, secret string) {
 		stdin.Close()
 		_ = cmd.Wait() // read has found no line
 	}
+	plantDump(t, h, c, secret)
 	h.run("", "/bin/sh", "-c", "cat '"+h.write("planted", secret)+"'")
 	if leaks, _ := c.inOutputs(h); len(leaks) != 1 || !strings.HasPrefix(leaks[0], "the output of ") {
 		t.Errorf("in an output: found %q", leaks)
 	}
-	t.Log("planted leaks in files, an argument list, an environment and an output were found")
+	t.Log("planted leaks in files, a core dump, an argument list, an environment and an output were found")
 }

@@ -47,9 +47,16 @@ func (b *buffer) String() string {
 // launch starts awskeyd without waiting for its socket. The test's end ends it.
 func (h *home) launch() *daemon {
 	h.t.Helper()
-	d := &daemon{h: h, wrote: &buffer{}, done: make(chan struct{})}
-	d.cmd = exec.Command(filepath.Join(h.bin, "awskeyd"), "run", "--debug")
-	d.cmd.Env, d.cmd.Dir = h.environ(), h.dir
+	cmd := exec.Command(filepath.Join(h.bin, "awskeyd"), "run", "--debug")
+	cmd.Env = h.environ()
+	return h.launchAs(cmd)
+}
+
+// launchAs is launch with another command that becomes awskeyd.
+func (h *home) launchAs(cmd *exec.Cmd) *daemon {
+	h.t.Helper()
+	d := &daemon{h: h, cmd: cmd, wrote: &buffer{}, done: make(chan struct{})}
+	d.cmd.Dir = h.dir
 	d.cmd.Stdout, d.cmd.Stderr = d.wrote, d.wrote
 	d.cmd.WaitDelay = 5 * time.Second // for whoever holds its output beyond its end
 	if err := d.cmd.Start(); err != nil {

@@ -58,6 +58,7 @@ func operations() []operation {
 		{name: "prove the key in use", timed: []string{"aws.asking.check", "aws.answered.check"}, step: checks},
 		{name: "start", prepare: func(s *stage) { s.d.stop() }, step: starts},
 		{name: "stop", step: stops},
+		{name: "lock and unlock", step: locks},
 		{name: "stop with a key that cannot be stored", slow: true, prepare: failAfterCreation, step: stopsUnstored},
 	}
 }
@@ -260,6 +261,22 @@ func stops(s *stage) string {
 	if !s.d.over() && !s.calm.Load() {
 		s.told.Do(func() { s.d.signal(syscall.SIGTERM) }) // a second one would end it at once
 		return "it is not over"
+	}
+	return ""
+}
+
+// locks locks the store until that is confirmed once, and unlocks it.
+func locks(s *stage) string {
+	if !s.wasLocked {
+		r := s.h.awskey("lock")
+		s.wasLocked = r.exit == exitDone
+		return "it is not locked: " + r.stderr
+	}
+	if r := s.h.awskey("unlock"); r.exit != exitDone {
+		return "it is not unlocked: " + r.stderr
+	}
+	if r := s.h.helper("work"); r.exit != exitDone {
+		return r.stderr
 	}
 	return ""
 }

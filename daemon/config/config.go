@@ -51,6 +51,7 @@ type Store struct {
 	Backend        string // "" until a person has chosen one
 	PassphraseFile string // for the backend file
 	Volatile       bool   // the backend keyctl is meant, though it forgets all at a restart of the machine
+	LockOn         LockOn
 }
 
 // AWS is how to reach AWS for one key.
@@ -127,7 +128,10 @@ func build(l *layer, now time.Time) (*Config, error) {
 		return nil, err
 	}
 	c := &Config{
-		store: Store{Backend: l.store["backend"].text, PassphraseFile: l.store["passphrase_file"].text, Volatile: l.store["volatile"].on},
+		store: Store{
+			Backend: l.store["backend"].text, PassphraseFile: l.store["passphrase_file"].text,
+			Volatile: l.store["volatile"].on, LockOn: newLockOn(l.store),
+		},
 		aws: AWS{
 			Region: l.aws["region"].text, EndpointURL: l.aws["endpoint_url"].text, Proxy: l.aws["proxy"].text,
 			CABundle: l.aws["ca_bundle"].text, FIPS: l.aws["fips"].on,

@@ -29,7 +29,7 @@ func TestSetBackend(t *testing.T) {
 	for before, want := range map[string]string{
 		"store = {}\n":                      `config.toml: [store] is written in a form that cannot be edited; write it as [store] with backend = "secret-service" below`,
 		"[store]\npassphrase_file = \"/x\"": `config.toml:3: [store] passphrase_file is for backend = "file" alone; delete the line`,
-		"[store]\nx = 1":                    `config.toml:2: [store] x is no setting; the settings here are backend, passphrase_file, volatile`,
+		"[store]\nx = 1":                    `config.toml:2: [store] x is no setting; the settings here are backend, passphrase_file, volatile, lock_on`,
 	} {
 		if got, err := setBackend("config.toml", []byte(before), "secret-service"); err == nil || err.Error() != want {
 			t.Errorf("%q: %q\n got %v\nwant %s", before, got, err, want)

@@ -20,14 +20,21 @@ var badInputs = []struct{ text, want string }{
 	{"rotation = 3\n", `config.toml:1: rotation is a table; write [rotation], and its settings in the lines below`},
 	{"[rotation]\nttl = \"1h\"\nevry = \"3d\"\n", `config.toml:3: [rotation] evry is no setting; write every`},
 	{"[rotation]\nTTL = \"1h\"\n", `config.toml:2: [rotation] TTL is no setting; write ttl`},
-	{"[store]\npassword = \"x\"\n", `config.toml:2: [store] password is no setting; the settings here are backend, passphrase_file, volatile`},
+	{"[store]\npassword = \"x\"\n", `config.toml:2: [store] password is no setting; the settings here are backend, passphrase_file, volatile, lock_on`},
 	{"[rotation.every]\n", `config.toml:1: [rotation.every] is no table here; the settings of [rotation] are every, schedule, ttl, prove, settle, grace, imported_grace, monitor`},
 	{"[keys.a.b]\n", `config.toml:1: [keys.a.b] is no table here; the settings of [keys.a] are region, rotate_with, every, schedule, ttl, prove, settle, grace, imported_grace, monitor`},
 	{"[keys]\nwork = \"30d\"\n", `config.toml:2: [keys] work: each of the keys has a table of its own; write [keys.work]`},
 	{"[profiles.a]\nkey=\"a\"\nregion = \"eu-west-1\"\n", `config.toml:3: [profiles.a] region is no setting; the settings here are key, serve`},
 	// Not built yet.
 	{"[guard]\nadopt = false\n", `config.toml:1: [guard] is not built yet; delete the table`},
-	{"[store]\nlock_on = []\n", `config.toml:2: [store] lock_on is not built yet; delete the line`},
+	// Occasions to lock.
+	{"[store]\nlock_on = \"sleep\"\n", `config.toml:2: [store] lock_on is a list in brackets; write for example lock_on = ["sleep", "screen-lock"]`},
+	{"[store]\n\nlock_on = [\"lunch\"]\n", `config.toml:3: [store] lock_on: "lunch" is no occasion; there are "sleep", "screen-lock" and "idle 30m"; write for example lock_on = ["sleep", "screen-lock"]`},
+	{"[store]\nlock_on = [\"sleep\", \"sleep\"]\n", `config.toml:2: [store] lock_on names "sleep" twice; delete one of the two`},
+	{"[store]\nlock_on = [\"idle\"]\n", `config.toml:2: [store] lock_on: "idle" is no occasion; there are "sleep", "screen-lock" and "idle 30m"; write for example lock_on = ["sleep", "screen-lock"]`},
+	{"[store]\nlock_on = [\"idle 30 minutes\"]\n", `config.toml:2: [store] lock_on: "idle 30 minutes" is no occasion; there are "sleep", "screen-lock" and "idle 30m"; write for example lock_on = ["sleep", "screen-lock"]`},
+	{"[store]\nlock_on = [\"idle 10m\", \"idle 20m\"]\n", `config.toml:2: [store] lock_on names idle twice; delete one of the two`},
+	{"[store]\nlock_on = [\"idle 10s\"]\n", `config.toml:2: [store] lock_on: "idle 10s" is too short; write "idle 1m" at least`},
 	{"[profiles.a]\nkey = \"a\"\nserve = \"role\"\n", `config.toml:3: [profiles.a] serve = "role": serve "role" is not built yet; write serve = "key"`},
 	// Values of the wrong kind or form.
 	{"[rotation]\nevery = 30\n", `config.toml:2: [rotation] every is a duration with its unit in quotes; write for example every = "75d"`},

@@ -29,6 +29,7 @@ type listRule struct {
 // bound; DescribeAlarms takes as many names as its own in one call
 // (API_DescribeAlarms).
 var lists = map[string]listRule{
+	"lock_on": {3, validOccasion, `occasion; there are "sleep", "screen-lock" and "idle 30m"`, `["sleep", "screen-lock"]`},
 	"regions": {50, validRegion.MatchString, "region of AWS", `["eu-west-1"]`},
 	"alarms":  {100, validAlarm.MatchString, "name of an alarm, nor its ARN", `["failed-logins"]`},
 }

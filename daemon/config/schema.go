@@ -47,7 +47,7 @@ var (
 	rotationSettings = []string{"every", "schedule", "ttl", "prove", "settle", "grace", "imported_grace", "monitor"}
 
 	schema = map[string][]string{
-		"store":    {"backend", "passphrase_file", "volatile"},
+		"store":    {"backend", "passphrase_file", "volatile", "lock_on"},
 		"aws":      {"region", "endpoint_url", "proxy", "ca_bundle", "fips"},
 		"rotation": rotationSettings,
 		"monitor":  {"regions", "log_group", "alarms"},
@@ -56,9 +56,8 @@ var (
 	}
 	tableNames = []string{"store", "aws", "rotation", "monitor", "keys", "profiles"}
 
-	notBuiltTables   = []string{"guard"}
-	notBuiltSettings = map[string]string{"store": "lock_on"}
-	notBuiltServes   = []string{"session", "role"}
+	notBuiltTables = []string{"guard"}
+	notBuiltServes = []string{"session", "role"}
 )
 
 // validName is what a key or a profile may be called.
@@ -126,8 +125,6 @@ func (l *layer) add(e entry, now time.Time) error {
 		return nil
 	case e.table || len(rest) > 1:
 		return e.at.errorf("[%s] is no table here; the settings of %s are %s", show(e.path[:len(e.path)-len(rest)+1]), label, list(schema[first]))
-	case notBuiltSettings[first] == rest[0]:
-		return e.at.errorf("%s %s is not built yet; delete the line", label, rest[0])
 	case !slices.Contains(schema[first], rest[0]):
 		return e.at.errorf("%s %s is no setting; %s", label, show(rest), suggest(rest[0], schema[first], "write %s", "the settings here are "+list(schema[first])))
 	}

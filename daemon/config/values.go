@@ -35,7 +35,11 @@ func check(s setting, value any, now time.Time) (setting, error) {
 		return s, nil
 	}
 	if rule, isList := lists[s.name]; isList {
-		return checkList(s, value, rule)
+		s, err := checkList(s, value, rule)
+		if err == nil && s.name == "lock_on" {
+			err = checkLockOn(s, runtime.GOOS)
+		}
+		return s, err
 	}
 	text, ok := value.(string)
 	if !ok {
