@@ -43,6 +43,7 @@ type home struct {
 	client *api.Client
 	stop   func() error
 
+	bus       string           // the system's
 	keychains daemon.Keychains // those in memory if there are none
 }
 
@@ -65,6 +66,8 @@ func (h *home) env(name string) string {
 		return filepath.Join(h.dir, "state")
 	case "AWSKEYD_SOCKET":
 		return filepath.Join(h.dir, "run", "socket")
+	case "DBUS_SYSTEM_BUS_ADDRESS":
+		return h.bus
 	default:
 		return ""
 	}

@@ -61,13 +61,19 @@ func (g *guarded) keychains() daemon.Keychains {
 // lockable is a home with one key over a guarded keychain.
 func lockable(t *testing.T, settings string) (*home, *guarded, *awstest.Server) {
 	t.Helper()
+	return lockableOn(t, settings, "unix:path=/nonexistent")
+}
+
+// lockableOn is lockable with a system bus.
+func lockableOn(t *testing.T, settings, bus string) (*home, *guarded, *awstest.Server) {
+	t.Helper()
 	aws := awstest.NewServer(awstest.Options{})
 	t.Cleanup(aws.Close)
 	aws.CreateUser("bob", "", awstest.Rotator())
 	id, secret := aws.IssueKey("bob")
 	h := newHome(t, fmt.Sprintf(settings, aws.URL))
 	g := &guarded{Memory: storetest.NewMemory(), answers: make(chan error, 8)}
-	h.keychains = g.keychains()
+	h.keychains, h.bus = g.keychains(), bus
 	h.run()
 	if _, err := h.client.Add(context.Background(), "work", api.AddRequest{AccessKeyID: id, SecretAccessKey: secret}); err != nil {
 		t.Fatal(err)
