@@ -192,7 +192,7 @@ func TestTheStartedDaemonInheritsNothing(t *testing.T) {
 	defer reader.Close()
 	cmd := exec.Command(filepath.Join(h.bin, "awskey-helper"), "work")
 	cmd.Env = append(h.environ(), "AWS_PROFILE=work", "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "HTTPS_PROXY=http://127.0.0.1:1",
-		"LD_PRELOAD=", "GODEBUG=", "PYTHONPATH=/tmp", "XDG_CURRENT_DESKTOP=GNOME", "SSH_AUTH_SOCK=/tmp/agent")
+		"LD_PRELOAD=", "GODEBUG=netdns=go", "PYTHONPATH=/tmp", "XDG_CURRENT_DESKTOP=GNOME", "SSH_AUTH_SOCK=/tmp/agent")
 	cmd.Dir = h.path(".config")
 	cmd.ExtraFiles = []*os.File{file, writer, reader}
 	out, err := cmd.Output()
@@ -214,6 +214,9 @@ func TestTheStartedDaemonInheritsNothing(t *testing.T) {
 	for v := range strings.SplitSeq(strings.TrimRight(string(environ), "\x00"), "\x00") {
 		name, _, _ := strings.Cut(v, "=")
 		names = append(names, name)
+		if v == "GODEBUG=clobberfree=1" {
+			continue // its own: it has begun anew with it
+		}
 		if !slices.Contains([]string{"HOME", "USER", "LANG", "DBUS_SESSION_BUS_ADDRESS"}, name) && !strings.HasPrefix(name, "XDG_") {
 			t.Errorf("its environment has %s", name)
 		}
