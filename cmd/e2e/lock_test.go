@@ -37,6 +37,7 @@ func TestLockAndUnlockOverAKeyring(t *testing.T) {
 		t.Errorf("rotate while it is locked: exit %d, %q", r.exit, r.stderr)
 	}
 	k.Lock()
+	h.do("status")
 	k.Unlock()
 	if now := len(aws.Calls()); now != calls {
 		t.Errorf("AWS was asked %d times while the store was locked", now-calls)
