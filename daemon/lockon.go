@@ -17,12 +17,9 @@ type occasion struct {
 // mindOccasions locks the store upon what [store] lock_on names, and opens it
 // again when the machine is awake or its screen unlocked: most keychains can
 // then be read without a prompt, and one that cannot says so. What idleness has
-// locked a person unlocks.
+// locked a person unlocks, and whatever nobody tells the end of.
 func (d *Daemon) mindOccasions(ctx context.Context, on config.LockOn) {
 	if !on.Sleep && !on.ScreenLock {
-		if d.lockedBy() == byScreen {
-			d.unlockedBy(ctx, byScreen) // nobody would tell of its end
-		}
 		return
 	}
 	listen(ctx, d.env, on, func(o occasion) {

@@ -37,7 +37,7 @@ var answer = []byte(`{"Version":1,"AccessKeyId":"AKIAIOSFODNN7EXAMPLE","SecretAc
 // canned is a daemon that knows one answer.
 type canned struct{ api.Service }
 
-func (canned) Credentials(string) ([]byte, error) { return answer, nil }
+func (canned) Credentials(string) ([]byte, error) { return bytes.Clone(answer), nil }
 
 func main() {
 	if err := bench(); err != nil {
