@@ -212,6 +212,7 @@ func TestTheMachineLocksTheStore(t *testing.T) {
 	if _, err := h.client.Lock(ctx); err != nil {
 		t.Fatal(err)
 	}
+	l.emit(ourSession, "org.freedesktop.login1.Session.Lock")
 	l.emit(ourSession, "org.freedesktop.login1.Session.Unlock")
 	l.sleeps()
 	l.emit(loginPath, "org.freedesktop.login1.Manager.PrepareForSleep", false)
