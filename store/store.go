@@ -31,6 +31,7 @@ var (
 	ErrExists      = errors.New("already in the store")
 	ErrTooLarge    = errors.New("the record is too large")
 	ErrNewer       = errors.New("the record was written by a newer awskeyd") // this program must not touch it
+	ErrMoved       = errors.New("the keys are in another store")             // an *Elsewhere says in which; they are not served from here
 )
 
 // Items is a keychain reduced to what the store needs: named items of at most
