@@ -18,9 +18,12 @@ import (
 // Add takes a key in after AWS has told whose it is. The same id again under
 // the same name is fine; a user or an id that another key holds is refused.
 func (s *Set) Add(ctx context.Context, name string, q api.AddRequest) (api.AddResult, error) {
-	s.change.Lock()
-	defer s.change.Unlock()
 	var none api.AddResult
+	done, err := s.alone(ctx)
+	if err != nil {
+		return none, StoreError("add the key "+name, err)
+	}
+	defer done()
 	if q.Create != nil {
 		return s.create(ctx, name, *q.Create)
 	}
@@ -79,7 +82,7 @@ func (s *Set) take(ctx context.Context, name string, r rotation.Record) (api.Add
 	}
 	defer clear(payload)
 	failpoint.At("set.adding")
-	if err := s.store.Add(ctx, name, payload); err != nil {
+	if err := s.records().Add(ctx, name, payload); err != nil {
 		return api.AddResult{}, StoreError("put the key "+name+" into the store", err)
 	}
 	failpoint.At("set.added")
@@ -171,8 +174,11 @@ func refusal(id string, o rotation.Outcome) error {
 
 // Rename gives a key another name. Its rotation rests meanwhile.
 func (s *Set) Rename(ctx context.Context, old string, q api.RenameRequest) (api.Key, error) {
-	s.change.Lock()
-	defer s.change.Unlock()
+	done, err := s.alone(ctx)
+	if err != nil {
+		return api.Key{}, StoreError("rename the key "+old, err)
+	}
+	defer done()
 	if err := s.checkName(q.NewName); err != nil {
 		return api.Key{}, err
 	}
@@ -188,7 +194,7 @@ func (s *Set) Rename(ctx context.Context, old string, q api.RenameRequest) (api.
 	}
 	k.stop() // one record, one goroutine: the next begins when it has its new name
 	failpoint.At("set.renaming")
-	err = s.store.Rename(ctx, k.name, q.NewName)
+	err = s.records().Rename(ctx, k.name, q.NewName)
 	failpoint.At("set.renamed")
 	name := q.NewName
 	if err != nil && !s.renamed(ctx, err, name) {
@@ -221,14 +227,17 @@ func (s *Set) renamed(ctx context.Context, err error, name string) bool {
 	if !errors.Is(err, store.ErrUnknown) {
 		return false
 	}
-	names, namesErr := s.store.Names(ctx)
+	names, namesErr := s.records().Names(ctx)
 	return namesErr == nil && slices.ContainsFunc(names, func(n string) bool { return fold(n) == fold(name) })
 }
 
 // Remove forgets a key. IAM is left as it is; the answer names what stays there.
 func (s *Set) Remove(ctx context.Context, name string, q api.RemoveRequest) (api.RemoveResult, error) {
-	s.change.Lock()
-	defer s.change.Unlock()
+	done, err := s.alone(ctx)
+	if err != nil {
+		return api.RemoveResult{}, StoreError("remove the key "+name, err)
+	}
+	defer done()
 	k, err := s.key(name)
 	if err != nil {
 		return api.RemoveResult{}, err
@@ -243,7 +252,7 @@ func (s *Set) Remove(ctx context.Context, name string, q api.RemoveRequest) (api
 	k.stop()
 	left := k.ids() // after the stop, which may have ended a half-made one
 	failpoint.At("set.removing")
-	if err := s.store.Remove(ctx, k.name); err != nil && !errors.Is(err, store.ErrAbsent) {
+	if err := s.records().Remove(ctx, k.name); err != nil && !errors.Is(err, store.ErrAbsent) {
 		next := s.newKey(k.name)
 		next.previous = k.previous
 		next.current.Store(k.current.Load())

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -45,13 +46,14 @@ type Options struct {
 // Set is all keys of the daemon. Methods are safe for concurrent use.
 type Set struct {
 	Options
-	store Store
+	store atomic.Pointer[Store] // in force; see records
 	log   *slog.Logger
 	noted *noted
 	began time.Time // monotonic
 
-	change   sync.Mutex // one add, rename or remove at a time
-	mu       sync.Mutex // guards keys, openErr
+	change   chan struct{} // held by the one add, rename, remove or freeze
+	frozen   atomic.Bool   // see Freeze
+	mu       sync.Mutex    // guards keys, openErr
 	keys     map[string]*Key
 	openErr  error
 	opened   bool
@@ -65,10 +67,11 @@ type Set struct {
 // away. Close ends everything that was begun.
 func Open(ctx context.Context, o Options) *Set {
 	s := &Set{
-		Options: o, store: o.Store, log: o.Log, noted: openNoted(o.StateDir, o.Log), began: time.Now(),
+		Options: o, log: o.Log, noted: openNoted(o.StateDir, o.Log), began: time.Now(), change: make(chan struct{}, 1),
 		keys: map[string]*Key{}, running: ctx, looked: make(chan struct{}), done: make(chan struct{}),
 		openErr: errors.New("the store has not been read yet"),
 	}
+	s.store.Store(&o.Store)
 	s.profiles.Store(&map[string]*Key{})
 	go func() {
 		defer close(s.done)
@@ -110,7 +113,7 @@ func (s *Set) keepReading(ctx context.Context) {
 // readNames starts the keys that the index names. Names that can be read are
 // served even where the rest cannot.
 func (s *Set) readNames() {
-	names, err := s.store.Names(s.running)
+	names, err := s.records().Names(s.running)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, name := range names {
@@ -262,7 +265,12 @@ func StoreError(tried string, err error) *api.Error {
 		{store.ErrDamaged, helper.ExitFailed, "record-damaged", "restore the keyring from a backup, or awskey remove the key and add it again"},
 		{store.ErrNewer, helper.ExitFailed, "record-newer", "upgrade awskeyd"},
 		{store.ErrChanged, helper.ExitHeld, "store-changed", "see awskey status"},
+		{ErrMoving, helper.ExitHeld, "busy", "try again in a moment; awskey status shows when they are there"},
 		{ErrBusy, helper.ExitHeld, "busy", "see awskey status before you try again"},
+	}
+	if away, moved := errors.AsType[*store.Elsewhere](err); moved {
+		return api.NewError(helper.ExitRefused, "store-moved", "cannot "+tried+": "+err.Error(),
+			fmt.Sprintf("write backend = %q below [store] in the configuration, then restart awskeyd", away.Store))
 	}
 	// The keychain's errors end in a remedy of their own, which knows more.
 	text, own := err.Error(), ""
