@@ -49,7 +49,7 @@ type key struct {
 // Store is the table [store].
 type Store struct {
 	Backend        string // "" until a person has chosen one
-	PassphraseFile string // for the backend file
+	PassphraseFile string // for the backend file; it may stand beside another one, from or to which keys are moved
 }
 
 // AWS is how to reach AWS for one key.
@@ -122,9 +122,6 @@ func fingerprint(data []byte, err error) string {
 
 // build checks what only the whole configuration shows.
 func build(l *layer, now time.Time) (*Config, error) {
-	if err := checkStore(l.store); err != nil {
-		return nil, err
-	}
 	c := &Config{
 		store: Store{Backend: l.store["backend"].text, PassphraseFile: l.store["passphrase_file"].text},
 		aws: AWS{
@@ -157,13 +154,6 @@ func build(l *layer, now time.Time) (*Config, error) {
 	}
 	slices.SortFunc(c.profiles, func(a, b Profile) int { return strings.Compare(a.Name, b.Name) })
 	return c, nil
-}
-
-func checkStore(t table) error {
-	if p, b := t["passphrase_file"], t["backend"]; p.name != "" && b.name != "" && b.text != "file" {
-		return p.at.errorf(`%s passphrase_file is for backend = "file" alone; delete the line`, p.table)
-	}
-	return nil
 }
 
 // Store returns the table [store].
@@ -227,6 +217,13 @@ func (c *Config) LimitsLifted() bool { return c.lifted }
 // SameStore reports whether the table [store] is the same in both. A change
 // needs `awskey store migrate`.
 func (c *Config) SameStore(d *Config) bool { return c.store == d.store }
+
+// Moved returns the same configuration with another store in force.
+func (c *Config) Moved(backend string) *Config {
+	moved := *c
+	moved.store.Backend = backend
+	return &moved
+}
 
 // SameAWS reports whether the table [aws] is the same in both. A change needs
 // a restart.

@@ -43,7 +43,6 @@ var badInputs = []struct{ text, want string }{
 	{"[aws]\nendpoint_url = \"http://aws.example/x\"\n", `config.toml:2: [aws] endpoint_url: plain http would show your requests to the network and is only for this machine; write endpoint_url = "https://aws.example/x"`},
 	{"[aws]\nproxy = \"proxy:3128\"\n", `config.toml:2: [aws] proxy is no address of a proxy; write for example proxy = "http://proxy.example:3128"`},
 	{"[aws]\nca_bundle = \"ca.pem\"\n", `config.toml:2: [aws] ca_bundle = "ca.pem": the path must begin at the root; write for example ca_bundle = "/etc/ssl/certs/company.pem"`},
-	{"[store]\nbackend = \"secret-service\"\npassphrase_file = \"/x\"\n", `config.toml:3: [store] passphrase_file is for backend = "file" alone; delete the line`},
 	{"[keys.\"a b\"]\n", `config.toml:1: [keys."a b"]: a name has up to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit`},
 	{"[keys.work]\n\n[keys.Work]\n", `config.toml:3: [keys.Work] and [keys.work] (line 1) are the same name, since case does not count; write them as one table`},
 	{"[profiles.a]\nserve = \"key\"\n", `config.toml:1: [profiles.a] names no key; write key = "a" below it`},
