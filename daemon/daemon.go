@@ -61,8 +61,9 @@ type Daemon struct {
 	began     time.Time // also when the lock was taken
 	identity  store.Identity
 
-	looked  chan struct{} // closed after the first try to open the store
-	opening sync.Mutex    // one opening of the store at a time; taken before mu
+	looked  chan struct{}   // closed after the first try to open the store
+	opening sync.Mutex      // one opening of the store at a time; taken before mu
+	moves   chan *migration // for the one goroutine that minds the store
 
 	mu      sync.Mutex // guards what follows
 	config  *config.Config
@@ -71,8 +72,11 @@ type Daemon struct {
 	set     *keys.Set      // nil while no store is chosen
 	backend string
 	opened  Keychain
+	store   *store.Store // over opened
 	openErr error
 	stopSet context.CancelFunc
+	moving  *migration // the last one, under way or over; nil for none
+	left    leftover
 }
 
 // Run serves until ctx ends. It returns an *api.Error for everything that a
@@ -110,7 +114,7 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.Fi
 	failpoint.At("daemon.listening")
 	d := &Daemon{
 		env: env, version: api.Version(), log: log, history: history.Open(f.state), files: f, keychains: keychains,
-		began: began, identity: identity, config: cfg, looked: make(chan struct{}),
+		began: began, identity: identity, config: cfg, looked: make(chan struct{}), moves: make(chan *migration, 1),
 	}
 	log.Info("awskeyd begins", "version", d.version, "pid", os.Getpid(), "socket", l.Addr().String())
 	defer log.Info("awskeyd has stopped")
@@ -146,10 +150,11 @@ func (d *Daemon) mindStore(ctx context.Context) (restart bool) {
 	close(d.looked)
 	for {
 		d.mu.Lock()
-		waiting, set := d.openErr != nil, d.set
+		waiting, set, halfway := d.openErr != nil, d.set, d.moving != nil && d.moving.halfway()
 		d.mu.Unlock()
+		d.clearLeft(ctx)
 		wait := 30 * time.Second
-		if waiting || set != nil && set.Trouble() != nil {
+		if waiting || halfway || set != nil && set.Trouble() != nil {
 			wait = 3 * time.Second
 		}
 		t := time.NewTimer(wait)
@@ -157,13 +162,26 @@ func (d *Daemon) mindStore(ctx context.Context) (restart bool) {
 		case <-ctx.Done():
 			t.Stop()
 			return false
+		case m := <-d.moves:
+			t.Stop()
+			d.migrate(ctx, m)
+			continue
 		case <-t.C:
 		}
 		if d.keychains.Stale != nil && d.keychains.Stale(ctx) {
 			d.log.Info("the session bus is there again: awskeyd begins anew")
 			return true
 		}
-		if waiting {
+		switch {
+		case halfway:
+			d.migrate(ctx, d.moving)
+		case set != nil && errors.Is(set.Trouble(), store.ErrMoved): // read only now, as a keychain was unlocked
+			d.closeStore()
+			d.mu.Lock()
+			d.set = nil
+			d.mu.Unlock()
+			d.openStore(ctx)
+		case waiting:
 			d.openStore(ctx)
 		}
 	}
@@ -184,7 +202,10 @@ func (d *Daemon) openStore(ctx context.Context) {
 		return
 	}
 	// Without d.mu: a keychain that hangs must not make status wait.
-	items, err := d.keychains.Open(ctx, s.Backend, KeychainOptions{Folder: d.files.items, PassphraseFile: s.PassphraseFile, Log: d.log})
+	o, err := d.open(ctx, s.Backend)
+	if err == nil {
+		o, err = d.follow(ctx, o)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.openErr = err; err != nil {
@@ -192,11 +213,11 @@ func (d *Daemon) openStore(ctx context.Context) {
 		return
 	}
 	failpoint.At("daemon.opened")
-	d.opened = items
-	d.fixed = d.config
+	d.backend, d.opened, d.store = o.backend, o.items, o.store
+	d.fixed = d.config.Moved(o.backend)
 	ctx, d.stopSet = context.WithCancel(context.WithoutCancel(ctx))
 	d.set = keys.Open(ctx, keys.Options{
-		Store: store.New(items, d.identity), StateDir: d.files.state,
+		Store: o.store, StateDir: d.files.state,
 		Settings: d.settings, Profiles: d.profiles, AWS: d.awsFor(), Endpoint: d.endpointFor(), With: d.rotateWith,
 		History: d.tell, Log: d.log, LockTaken: d.began, Wall: time.Now,
 	})
@@ -205,10 +226,13 @@ func (d *Daemon) openStore(ctx context.Context) {
 // closeStore ends every key: a created access key is stored first.
 func (d *Daemon) closeStore() {
 	d.mu.Lock()
-	set, stop, items := d.set, d.stopSet, d.opened
+	set, stop, items, moving := d.set, d.stopSet, d.opened, d.moving
 	d.mu.Unlock()
 	if set == nil {
 		return
+	}
+	if moving != nil && moving.halfway() {
+		defer d.close(moving.to)
 	}
 	failpoint.At("daemon.closing")
 	stop()

@@ -54,7 +54,7 @@ func (d *Daemon) Credentials(profile string) ([]byte, error) {
 // Status tells of everything. It never fails: what is wrong stands in it.
 func (d *Daemon) Status(context.Context) (api.Status, error) {
 	d.mu.Lock()
-	set, backend, faults, openErr := d.set, d.backend, d.faults, d.openErr
+	set, backend, faults, openErr := d.set, d.backend, append(d.moveWarnings(), d.faults...), d.openErr
 	d.mu.Unlock()
 	s := api.Status{
 		Daemon:   api.Daemon{Version: d.version, PID: os.Getpid(), StartedAt: d.began.UTC().Round(0).Truncate(1e9), Store: api.Store{Backend: backend, State: "none"}},

@@ -104,6 +104,19 @@ func (s *Store) Mark() Mark {
 	return s.mark
 }
 
+// ReadMark reads it, and nothing more; Still where there is no index.
+func (s *Store) ReadMark(ctx context.Context) (Mark, error) {
+	if err := s.lock(ctx); err != nil {
+		return Mark{}, err
+	}
+	defer s.unlock()
+	pg, err := s.readPage(ctx, 0)
+	if errors.Is(err, ErrAbsent) {
+		err = nil
+	}
+	return pg.mark, err
+}
+
 func (s *Store) setMark(m Mark) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

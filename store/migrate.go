@@ -40,8 +40,9 @@ type Move struct {
 	// "clearing") is through with, out of how many.
 	Progress func(step string, done, of int)
 
-	names   []string          // lower case, of what is moved
-	digests map[string]digest // of their payloads
+	names    []string          // lower case, of what is moved
+	digests  map[string]digest // of their payloads
+	switched bool              // by this process, and for good
 }
 
 func (m *Move) lock(ctx context.Context) (unlock func(), err error) {
@@ -86,7 +87,7 @@ func (m *Move) Switch(ctx context.Context) error {
 	if err != nil {
 		return s.undecided(err)
 	}
-	s.leaving, s.pages = "", nil
+	s.leaving, s.pages, m.switched = "", nil, true
 	failpoint.At("store.move.switched")
 	return nil
 }
@@ -110,13 +111,8 @@ func (m *Move) Arrive(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	if m.From.Mark().Stage != Moved {
-		if err := m.From.readPages(ctx); err != nil {
-			return fmt.Errorf("the store %s: %w", m.FromName, err)
-		}
-	}
-	if m.From.Mark() != (Mark{Moved, m.ToName}) {
-		return &Elsewhere{Store: m.FromName, Copy: true}
+	if err := m.departed(ctx); err != nil {
+		return err
 	}
 	if err := m.To.readPages(ctx); err != nil {
 		return fmt.Errorf("the store %s: %w", m.ToName, err)
@@ -130,6 +126,24 @@ func (m *Move) Arrive(ctx context.Context) error {
 	}
 	failpoint.At("store.move.arrived")
 	return nil
+}
+
+// departed sees that From says for good that the keys are in To.
+func (m *Move) departed(ctx context.Context) error {
+	if m.From.leaving != "" {
+		return fmt.Errorf("%w: which store is in force", ErrUnknown)
+	}
+	if m.switched {
+		return nil
+	}
+	if err := m.From.readPages(ctx); err != nil {
+		return fmt.Errorf("the store %s: %w", m.FromName, err)
+	}
+	if m.From.Mark() != (Mark{Moved, m.ToName}) {
+		return &Elsewhere{Store: m.FromName, Copy: true}
+	}
+	// Another process may have written it and died before it was on disk.
+	return m.From.sync(ctx, m.From.memory(pageName(0)))
 }
 
 // Abandon takes a move back whose Copy failed, or whose Switch did and said that

@@ -27,8 +27,8 @@ func TestSetBackend(t *testing.T) {
 		}
 	}
 	for before, want := range map[string]string{
-		"store = {}\n":                      `config.toml: [store] is written in a form that cannot be edited; write it as [store] with backend = "secret-service" below`,
-		"[store]\nx = 1":                    `config.toml:2: [store] x is no setting; the settings here are backend, passphrase_file`,
+		"store = {}\n":   `config.toml: [store] is written in a form that cannot be edited; write it as [store] with backend = "secret-service" below`,
+		"[store]\nx = 1": `config.toml:2: [store] x is no setting; the settings here are backend, passphrase_file`,
 	} {
 		if got, err := setBackend("config.toml", []byte(before), "secret-service"); err == nil || err.Error() != want {
 			t.Errorf("%q: %q\n got %v\nwant %s", before, got, err, want)

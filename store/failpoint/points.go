@@ -53,7 +53,10 @@ var All = []string{
 	"daemon.locked",
 	"daemon.listening",
 	"daemon.opened",
-	"daemon.telling", // about to append to the history
+	"daemon.move.frozen",
+	"daemon.move.swapped", // the keys live in the other store
+	"daemon.move.named",   // the configuration says so
+	"daemon.telling",      // about to append to the history
 	"daemon.closing",
 	"daemon.closed",
 
