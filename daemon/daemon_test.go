@@ -38,6 +38,7 @@ type home struct {
 	t      *testing.T
 	dir    string
 	items  *storetest.Memory
+	chains *daemon.Keychains // in place of items
 	client *api.Client
 	stop   func() error
 }
@@ -78,7 +79,11 @@ func (h *home) run() {
 	h.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- daemon.Run(ctx, h.env, inMemory(h.items), os.Stderr, true) }()
+	keychains := inMemory(h.items)
+	if h.chains != nil {
+		keychains = *h.chains
+	}
+	go func() { done <- daemon.Run(ctx, h.env, keychains, os.Stderr, true) }()
 	h.client = api.Dial(h.env)
 	h.stop = func() error { h.client.Close(); cancel(); return <-done }
 	h.until("the daemon answers", func() bool {

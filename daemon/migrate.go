@@ -200,13 +200,14 @@ func (d *Daemon) abandon(ctx context.Context, m *migration) {
 // moveError tells why the keys are not moved, and that they are where they were.
 func moveError(to string, err error) error {
 	tried := "move the keys to " + to
-	switch {
-	case errors.Is(err, store.ErrExists):
+	if errors.Is(err, store.ErrExists) {
 		return api.NewError(helper.ExitRefused, "store-not-empty", "cannot "+tried+": "+err.Error(), "name that store in the configuration and awskey remove what it holds, or choose another; nothing was moved")
-	case errors.Is(err, store.ErrUnknown) && !errors.Is(err, store.ErrHung):
-		return api.NewError(helper.ExitHeld, "busy", "cannot "+tried+": "+err.Error(), "try again in a moment; nothing was moved")
 	}
-	return keys.StoreError(tried, err)
+	e := keys.StoreError(tried, err)
+	if e.Code == "store-failed" && errors.Is(err, store.ErrUnknown) {
+		return api.NewError(helper.ExitHeld, "busy", e.Message, "try again in a moment; nothing was moved")
+	}
+	return e
 }
 
 // arrive takes the other store into force. Once the switch was tried it is the

@@ -51,7 +51,7 @@ func (a *app) helpCmd() *cobra.Command {
 				return unknownVerb(cmd.Root(), args[len(args)-1])
 			}
 			if verb.Hidden {
-				return notBuiltError(verb.Name())
+				return notBuiltError(strings.TrimPrefix(verb.CommandPath(), "awskey "))
 			}
 			a.help(verb)
 			return nil
@@ -80,7 +80,7 @@ func (a *app) helpVerb(cmd *cobra.Command) {
 	if text == "" {
 		text = strings.ToUpper(cmd.Short[:1]) + cmd.Short[1:] + "."
 	}
-	a.printf("%s\n\nUsage:\n\n  awskey %s", text, cmd.Use)
+	a.printf("%s\n\nUsage:\n\n  %s %s", text, cmd.Parent().CommandPath(), cmd.Use)
 	if h := cmd.Flags().Lookup("help"); h != nil {
 		h.Hidden = true
 	}

@@ -93,7 +93,7 @@ func (a *app) root() *cobra.Command {
 		a.addCmd(), a.listCmd(), a.statusCmd(),
 		a.rotateCmd(), a.rollbackCmd(), a.pauseCmd(), a.resumeCmd(), a.resolveCmd(),
 		a.renameCmd(), a.removeCmd(),
-		a.historyCmd(), a.logsCmd(), a.policyCmd(), a.versionCmd(),
+		a.historyCmd(), a.logsCmd(), a.policyCmd(), a.storeCmd(), a.versionCmd(),
 		a.demoCmd(),
 	}
 	root.AddCommand(a.verbs...)
@@ -107,10 +107,13 @@ func (a *app) root() *cobra.Command {
 func usage(cmd *cobra.Command, message string) error {
 	remedy := "awskey help lists the verbs"
 	if cmd.HasParent() {
-		remedy = "awskey help " + cmd.Name() + " shows how"
+		remedy = "awskey help " + verb(cmd) + " shows how"
 	}
 	return &api.Error{Code: "usage", Message: message, Remedy: remedy, Exit: helper.ExitUsage}
 }
+
+// verb is what is typed after awskey, such as rotate or store list.
+func verb(cmd *cobra.Command) string { return strings.TrimPrefix(cmd.CommandPath(), "awskey ") }
 
 // unknownVerb is the one place where a typed word is repeated: without it the
 // person cannot find the mistake.
@@ -129,9 +132,9 @@ func named(more int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) == 0:
-			return usage(cmd, cmd.Name()+" needs the NAME of a key")
+			return usage(cmd, verb(cmd)+" needs the NAME of a key")
 		case len(args) > 1+more:
-			return usage(cmd, "too many words after awskey "+cmd.Name())
+			return usage(cmd, "too many words after awskey "+verb(cmd))
 		case !helper.ValidName(args[0]):
 			return badName(cmd)
 		}
@@ -150,7 +153,7 @@ func maybeNamed(cmd *cobra.Command, args []string) error {
 // unnamed takes nothing.
 func unnamed(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usage(cmd, "awskey "+cmd.Name()+" takes no words after it")
+		return usage(cmd, "awskey "+verb(cmd)+" takes no words after it")
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 
 // notBuilt are verbs that are promised and do not exist yet: known, so that
 // nobody takes them for a typing error, and in no help text.
-var notBuilt = []string{"init", "doctor", "scan", "eject", "lock", "unlock", "store", "service", "completion"}
+var notBuilt = []string{"init", "doctor", "scan", "eject", "lock", "unlock", "service", "completion"}
 
 // notBuiltCmd takes any words and flags after the verb: whatever was meant is not
 // there.
@@ -42,7 +42,7 @@ func laterFlag(cmd *cobra.Command, name string, takesValue bool) {
 func refuseLater(cmd *cobra.Command, flags ...string) error {
 	for _, f := range flags {
 		if cmd.Flags().Changed(f) {
-			return notBuiltError(cmd.Name() + " --" + f)
+			return notBuiltError(verb(cmd) + " --" + f)
 		}
 	}
 	return nil
