@@ -192,3 +192,33 @@ func TestNothingIsWrittenWhileASwitchIsUnknown(t *testing.T) {
 		h.judge(t, []string{"Key00=secret 0", "Key01=secret 1"})
 	}
 }
+
+// A start that can read and not write finds every key, and is certain of none
+// before the move that its predecessor died in is undone.
+func TestAnInterruptedMoveIsUndoneBeforeAnythingElse(t *testing.T) {
+	h := newHouse(t, 2)
+	m := &store.Move{From: open(h.items[here]), FromName: here, To: open(h.items[there]), ToName: there}
+	_, err := m.Copy(ctx)
+	must(t, err)
+	for _, fault := range []storetest.Fault{storetest.Refused, storetest.Lost, storetest.Torn} {
+		s := open(h.items[here])
+		plan(h.items[here], "_index1.", fault, fault)
+		names, err := s.Names(ctx)
+		if err == nil || len(names) != 2 {
+			t.Fatalf("found %q, %v", names, err)
+		}
+		load(t, s, "Key00", "secret 0", false)
+		if err := s.Save(ctx, "Key00", []byte("new")); err == nil || errors.Is(err, store.ErrUnknown) || s.Unsettled("Key00") {
+			t.Fatalf("saved before the move is undone: %v", err)
+		}
+		h.items[here].Plan = nil
+	}
+	s := open(h.items[here])
+	load(t, s, "Key00", "secret 0", false)
+	must(t, s.Save(ctx, "Key00", []byte("new")))
+	load(t, s, "Key00", "new", true)
+	if s.Mark() != (store.Mark{Stage: store.Clearing, Other: there}) {
+		t.Errorf("%+v", s.Mark())
+	}
+	h.finish(t, there, []string{"Key00=new", "Key01=secret 1"})
+}

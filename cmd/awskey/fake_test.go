@@ -329,7 +329,9 @@ func (f *fake) Migrate(_ context.Context, r api.MigrateRequest) (api.Migration, 
 		return step("none", 0), nil
 	}
 	f.moves = []api.Migration{step("copying", 1)}
-	if r.To != "fails" {
+	if r.To == "restarts" {
+		f.moves = append(f.moves, api.Migration{Step: "none"})
+	} else if r.To != "fails" {
 		f.moves = append(f.moves, step("copying", 2), step("verifying", 2), step("switching", 0), step("clearing", 1), step("done", 0))
 	}
 	if r.To == "slow" {
