@@ -61,9 +61,9 @@ type Daemon struct {
 	began     time.Time // also when the lock was taken
 	identity  store.Identity
 
-	looked  chan struct{}   // closed after the first try to open the store
-	opening sync.Mutex      // one opening of the store at a time; taken before mu
-	moves   chan *migration // for the one goroutine that minds the store
+	looked  chan struct{} // closed after the first try to open the store
+	opening sync.Mutex    // one opening of the store at a time; taken before mu
+	nudge   chan struct{} // lets the one goroutine that minds the store look around at once
 
 	mu      sync.Mutex // guards what follows
 	config  *config.Config
@@ -114,7 +114,7 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.Fi
 	failpoint.At("daemon.listening")
 	d := &Daemon{
 		env: env, version: api.Version(), log: log, history: history.Open(f.state), files: f, keychains: keychains,
-		began: began, identity: identity, config: cfg, looked: make(chan struct{}), moves: make(chan *migration, 1),
+		began: began, identity: identity, config: cfg, looked: make(chan struct{}), nudge: make(chan struct{}, 1),
 	}
 	log.Info("awskeyd begins", "version", d.version, "pid", os.Getpid(), "socket", l.Addr().String())
 	defer log.Info("awskeyd has stopped")
@@ -162,9 +162,9 @@ func (d *Daemon) mindStore(ctx context.Context) (restart bool) {
 		case <-ctx.Done():
 			t.Stop()
 			return false
-		case m := <-d.moves:
+		case <-d.nudge:
 			t.Stop()
-			d.migrate(ctx, m)
+			d.migrate(ctx)
 			continue
 		case <-t.C:
 		}
@@ -174,7 +174,7 @@ func (d *Daemon) mindStore(ctx context.Context) (restart bool) {
 		}
 		switch {
 		case halfway:
-			d.migrate(ctx, d.moving)
+			d.migrate(ctx)
 		case set != nil && errors.Is(set.Trouble(), store.ErrMoved): // read only now, as a keychain was unlocked
 			d.closeStore()
 			d.mu.Lock()

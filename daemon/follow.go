@@ -120,6 +120,14 @@ func (d *Daemon) clearLeft(ctx context.Context) {
 	d.log.Warn("cannot clear what a move left behind", "backend", at.Other, "error", err)
 }
 
+// clearSoon lets it be tried again at once, as a person has asked.
+func (d *Daemon) clearSoon() {
+	d.mu.Lock()
+	d.left.next = time.Time{}
+	d.mu.Unlock()
+	d.look()
+}
+
 func (d *Daemon) clear(ctx context.Context, here opened, other string) error {
 	o, err := d.open(ctx, other)
 	if err != nil {

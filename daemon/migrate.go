@@ -71,12 +71,14 @@ func (d *Daemon) Migrate(ctx context.Context, r api.MigrateRequest) (api.Migrati
 		switch state, over, _ := last.look(); {
 		case over:
 		case state.To == r.To:
+			d.look()
 			return state, nil
 		default:
 			return api.Migration{}, api.NewError(helper.ExitHeld, "busy", "the keys are being moved to "+state.To+" already", "try again when they are there")
 		}
 	}
 	if r.To == from {
+		d.clearSoon()
 		return api.Migration{From: from, To: from, Step: "done"}, nil
 	}
 	if err := d.usable(ctx, r.To); err != nil {
@@ -93,8 +95,16 @@ func (d *Daemon) Migrate(ctx context.Context, r api.MigrateRequest) (api.Migrati
 		return api.Migration{}, api.NewError(helper.ExitHeld, "busy", "the keys are being moved already", "try again when they are there")
 	}
 	d.moving = m
-	d.moves <- m // there is room: the one before it is over
-	return m.state, nil
+	d.look()
+	return api.Migration{From: from, To: r.To, Keys: m.state.Keys, Step: "waiting"}, nil
+}
+
+// look lets the goroutine that minds the store see what there is to do.
+func (d *Daemon) look() {
+	select {
+	case d.nudge <- struct{}{}:
+	default: // it has been told, and not looked yet
+	}
 }
 
 // usable says why keys cannot be moved to a store, nil if they can.
@@ -132,8 +142,18 @@ func (d *Daemon) Migration(context.Context) (api.Migration, error) {
 	return state, err
 }
 
-// migrate makes a move, or goes on with one that stood still.
-func (d *Daemon) migrate(ctx context.Context, m *migration) {
+// migrate makes the move that was asked for, or goes on with it where it stood
+// still.
+func (d *Daemon) migrate(ctx context.Context) {
+	d.mu.Lock()
+	m := d.moving
+	d.mu.Unlock()
+	if m == nil {
+		return
+	}
+	if _, over, _ := m.look(); over {
+		return
+	}
 	if !m.halfway() {
 		if over, err := d.copy(ctx, m); err != nil {
 			d.log.Warn("the keys are not moved", "from", m.state.From, "to", m.state.To, "error", err)

@@ -344,7 +344,42 @@ func TestWhatAMoveLeavesBehindIsClearedLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.w.away.Store(new(""))
+	if state, err := m.migrate("secret-service"); err != nil || state.From != "secret-service" { // a person asks again
+		t.Fatalf("%+v %v", state, err)
+	}
+	m.in("secret-service")
+	m.until("no warning is left", func() bool { return !strings.Contains(fmt.Sprint(m.status().Warnings), "store-left-behind") })
+	if err := m.stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A daemon ends between the switch and the taking over, and the next one finds
+// the store that its configuration names locked.
+func TestAStoreThatWasLeftIsFollowedOnceItCanBeRead(t *testing.T) {
+	m := newMoving(t)
+	plan := func(in string, op storetest.Op, item string) storetest.Fault {
+		data, _ := m.w.file.Peek("_index1.a")
+		if in == "secret-service" && op == storetest.Set && strings.Contains(string(data), " moved ") {
+			return storetest.Refused
+		}
+		return storetest.OK
+	}
+	m.w.plan.Store(&plan)
+	var e *api.Error
+	if state, err := m.migrate("secret-service"); !errors.As(err, &e) || e.Code != "store-locked" || state.Step == "done" {
+		t.Fatalf("%+v %v", state, err)
+	}
+	if err := m.stop(); err != nil {
+		t.Fatal(err)
+	}
+	m.w.plan.Store(nil)
+	m.w.file.Down(store.ErrLocked)
 	m.run()
+	m.until("it is locked", func() bool { return m.status().Daemon.Store.State == "locked" })
+	m.w.file.Down(nil)
+	m.until("the keys are found", func() bool { return m.status().Daemon.Store.Backend == "secret-service" && len(m.status().Keys) == 1 })
+	m.rotates()
 	m.in("secret-service")
 	if err := m.stop(); err != nil {
 		t.Fatal(err)

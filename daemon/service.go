@@ -186,7 +186,7 @@ func (d *Daemon) Choose(ctx context.Context, r api.ChooseRequest) (api.Backend, 
 	backend := d.backend
 	d.mu.Unlock()
 	if backend != "" {
-		return api.Backend{}, api.NewError(helper.ExitRefused, "store-chosen", "the store "+backend+" is in force", "edit [store] in the configuration and restart awskeyd; keys do not move by themselves")
+		return api.Backend{}, api.NewError(helper.ExitRefused, "store-chosen", "the store "+backend+" is in force", "awskey store migrate "+r.Backend+" moves the keys")
 	}
 	for _, b := range d.keychains.Probe(ctx) {
 		if b.Name != r.Backend {

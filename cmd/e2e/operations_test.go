@@ -297,7 +297,7 @@ func moves(s *stage) string {
 	}
 	for _, w := range status.Warnings {
 		if strings.HasPrefix(w.Code, "store-") {
-			return w.Text
+			return w.Text + "; asked for again: " + s.h.awskey("store", "migrate", keychain.SecretService).stderr
 		}
 	}
 	for _, item := range []string{"work.a", "work.b"} {
