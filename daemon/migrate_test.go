@@ -340,9 +340,6 @@ func TestWhatAMoveLeavesBehindIsClearedLater(t *testing.T) {
 	m.run()
 	m.rotates()
 	m.until("it is told", func() bool { return strings.Contains(fmt.Sprint(m.status().Warnings), "store-left-behind") })
-	if err := m.stop(); err != nil {
-		t.Fatal(err)
-	}
 	m.w.away.Store(new(""))
 	if state, err := m.migrate("secret-service"); err != nil || state.From != "secret-service" { // a person asks again
 		t.Fatalf("%+v %v", state, err)
