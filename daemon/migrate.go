@@ -84,19 +84,19 @@ func (d *Daemon) Migrate(ctx context.Context, r api.MigrateRequest) (api.Migrati
 	if err := d.usable(ctx, r.To); err != nil {
 		return api.Migration{}, err
 	}
-	m := &migration{state: api.Migration{From: from, To: r.To, Keys: len(set.List()), Step: "waiting"}}
+	state := api.Migration{From: from, To: r.To, Keys: len(set.List()), Step: "none"}
 	if r.Check {
-		m.state.Step = "none"
-		return m.state, nil
+		return state, nil
 	}
+	state.Step = "waiting"
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.moving != last || d.backend != from {
 		return api.Migration{}, api.NewError(helper.ExitHeld, "busy", "the keys are being moved already", "try again when they are there")
 	}
-	d.moving = m
+	d.moving = &migration{state: state}
 	d.look()
-	return api.Migration{From: from, To: r.To, Keys: m.state.Keys, Step: "waiting"}, nil
+	return state, nil
 }
 
 // look lets the goroutine that minds the store see what there is to do.
