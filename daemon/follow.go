@@ -11,27 +11,27 @@ import (
 	"github.com/awskeyd/awskeyd/store/failpoint"
 )
 
-// opened is a keychain with the store over it.
-type opened struct {
+// place is where keys can be kept: a keychain with the store over it.
+type place struct {
 	backend string
 	items   Keychain
 	store   *store.Store
 }
 
 // open opens a keychain by the name of its backend. The caller closes it.
-func (d *Daemon) open(ctx context.Context, backend string) (opened, error) {
+func (d *Daemon) open(ctx context.Context, backend string) (place, error) {
 	items, err := d.keychains.Open(ctx, backend, KeychainOptions{Folder: d.files.items, PassphraseFile: d.current().Store().PassphraseFile, Log: d.log})
 	if err != nil {
-		return opened{}, err
+		return place{}, err
 	}
-	return opened{backend, items, store.New(items, d.identity)}, nil
+	return place{backend, items, store.New(items, d.identity)}, nil
 }
 
 // follow goes to the store in force where the one that the configuration names
 // was left in a move that this process, or one before it, did not end. Which one
 // that is say the stores; the configuration is brought in line. A move that was
 // ended long ago is not followed: then somebody has changed the configuration.
-func (d *Daemon) follow(ctx context.Context, o opened) (opened, error) {
+func (d *Daemon) follow(ctx context.Context, o place) (place, error) {
 	at, err := o.store.ReadMark(ctx)
 	if err != nil || at.Stage != store.Moved && at.Stage != store.Filling {
 		return o, nil // in force, or the set will find what is wrong with it
@@ -39,7 +39,7 @@ func (d *Daemon) follow(ctx context.Context, o opened) (opened, error) {
 	other, err := d.open(ctx, at.Other)
 	if err != nil {
 		o.items.Close()
-		return opened{}, fmt.Errorf("%s: %w", away(at), err)
+		return place{}, fmt.Errorf("%s: %w", away(at), err)
 	}
 	from, to := o, other
 	if at.Stage == store.Filling {
@@ -50,7 +50,7 @@ func (d *Daemon) follow(ctx context.Context, o opened) (opened, error) {
 	d.close(from)
 	if err != nil {
 		d.close(to)
-		return opened{}, err
+		return place{}, err
 	}
 	d.log.Info("an interrupted move of all keys is seen through", "from", from.backend, "to", to.backend)
 	d.nameStore(to.backend)
@@ -62,7 +62,7 @@ func away(at store.Mark) error {
 	return &store.Elsewhere{Store: at.Other, Copy: at.Stage == store.Filling}
 }
 
-func (d *Daemon) close(o opened) {
+func (d *Daemon) close(o place) {
 	if err := o.items.Close(); err != nil {
 		d.log.Warn("closing the store", "backend", o.backend, "error", err)
 	}
@@ -98,7 +98,7 @@ const (
 // by whatever process. It is tried more and more rarely.
 func (d *Daemon) clearLeft(ctx context.Context) {
 	d.mu.Lock()
-	here, at, due := opened{d.backend, d.opened, d.store}, store.Mark{}, !time.Now().Before(d.left.next)
+	here, at, due := place{d.backend, d.opened, d.store}, store.Mark{}, !time.Now().Before(d.left.next)
 	if d.store != nil && d.openErr == nil {
 		at = d.store.Mark()
 	}
@@ -128,7 +128,7 @@ func (d *Daemon) clearSoon() {
 	d.look()
 }
 
-func (d *Daemon) clear(ctx context.Context, here opened, other string) error {
+func (d *Daemon) clear(ctx context.Context, here place, other string) error {
 	o, err := d.open(ctx, other)
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ import (
 // the store makes it; requests look on.
 type migration struct {
 	move     store.Move
-	from, to opened
+	from, to place
 	switched bool // for good
 
 	mu    sync.Mutex
@@ -175,7 +175,7 @@ func (d *Daemon) migrate(ctx context.Context) {
 func (d *Daemon) copy(ctx context.Context, m *migration) (over bool, err error) {
 	d.mu.Lock()
 	set := d.set
-	m.from = opened{d.backend, d.opened, d.store}
+	m.from = place{d.backend, d.opened, d.store}
 	d.mu.Unlock()
 	if m.to, err = d.open(ctx, m.state.To); err != nil {
 		return true, keys.StoreError("open the store "+m.state.To, err)
