@@ -70,13 +70,15 @@ type Daemon struct {
 	identity  store.Identity
 
 	looked  chan struct{} // closed after the first try to open the store
-	opening sync.Mutex    // one opening or closing of the store at a time; taken before mu
+	opening sync.Mutex    // one opening, closing or moving of the store at a time; taken before mu
+	nudge   chan struct{} // lets the one goroutine that minds the store look around at once
 	forgets chan struct{} // asks for more forgetting after a lock
 	asked   atomic.Int64  // when credentials were asked for last, Unix seconds
 
 	mu      sync.Mutex // guards what follows
 	locked  lockedBy   // "" while nobody has locked the store
 	giveUp  func()     // ends the unlocking that waits for a person, if one does
+	callOff func()     // ends what takes long with the store, such as a move; see takeStore
 	noEars  error      // why nobody tells of what lock_on names
 	since   time.Time  // since when no other process, nor an earlier set, hands anything out
 	config  *config.Config
@@ -85,8 +87,11 @@ type Daemon struct {
 	set     *keys.Set      // nil while no store is chosen
 	backend string
 	opened  Keychain
+	store   *store.Store // over opened
 	openErr error
 	stopSet context.CancelFunc
+	moving  *migration // the last one, under way or over; nil for none
+	left    leftover
 }
 
 // Run serves until ctx ends. It returns an *api.Error for everything that a
@@ -124,7 +129,7 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.Fi
 	failpoint.At("daemon.listening")
 	d := &Daemon{
 		env: env, version: api.Version(), log: log, history: history.Open(f.state), files: f, keychains: keychains,
-		began: began, since: began, identity: identity, config: cfg, looked: make(chan struct{}), forgets: make(chan struct{}, 1), locked: readMark(f.state),
+		began: began, since: began, identity: identity, config: cfg, looked: make(chan struct{}), nudge: make(chan struct{}, 1), forgets: make(chan struct{}, 1), locked: readMark(f.state),
 	}
 	log.Info("awskeyd begins", "version", d.version, "pid", os.Getpid(), "socket", l.Addr().String())
 	defer log.Info("awskeyd has stopped")
@@ -159,127 +164,6 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.Fi
 // errRestart asks Main to execute the program again: the keyring library
 // decides once, before main, whether there is a session bus.
 var errRestart = errors.New("the keychain has come back; awskeyd begins anew")
-
-// mindStore opens the store, and goes on trying while it cannot be opened. True:
-// the program must begin anew to reach it.
-func (d *Daemon) mindStore(ctx context.Context) (restart bool) {
-	d.openStore(ctx, false)
-	close(d.looked)
-	for {
-		d.mu.Lock()
-		waiting, set := d.openErr != nil && d.locked == "", d.set
-		d.mu.Unlock()
-		wait := 30 * time.Second
-		if waiting || set != nil && set.Trouble() != nil {
-			wait = 3 * time.Second
-		}
-		t := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return false
-		case <-t.C:
-		}
-		if d.keychains.Stale != nil && d.keychains.Stale(ctx) {
-			d.log.Info("the session bus is there again: awskeyd begins anew")
-			return true
-		}
-		if waiting {
-			d.openStore(ctx, false)
-		}
-	}
-}
-
-// openStore opens the keychain that the configuration names, if any, and if
-// nobody has locked it. With a keychain that cannot be opened the daemon runs all
-// the same and says so.
-func (d *Daemon) openStore(ctx context.Context, ask bool) {
-	d.opening.Lock()
-	defer d.opening.Unlock()
-	d.mu.Lock()
-	idle := d.set != nil || d.locked != ""
-	d.mu.Unlock()
-	if idle {
-		return
-	}
-	items, err := d.openKeychain(ctx, ask)
-	if items == nil && err == nil {
-		return // none is chosen yet
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.openErr = err; err != nil {
-		d.log.Error("cannot open the store", "backend", d.backend, "error", err)
-		return
-	}
-	d.begin(ctx, items)
-}
-
-// openKeychain opens the keychain in force. Without d.mu: one that hangs must
-// not make status wait.
-func (d *Daemon) openKeychain(ctx context.Context, ask bool) (Keychain, error) {
-	d.mu.Lock()
-	s := d.inForce().Store()
-	if s.Backend != "" {
-		d.backend = s.Backend
-	}
-	d.mu.Unlock()
-	if s.Backend == "" {
-		return nil, nil
-	}
-	return d.keychains.Open(ctx, s.Backend, KeychainOptions{Folder: d.files.items, PassphraseFile: s.PassphraseFile, Volatile: s.Volatile, Ask: ask, Log: d.log})
-}
-
-// inForce is the configuration that [store] and [aws] are taken from. With d.mu
-// held.
-func (d *Daemon) inForce() *config.Config {
-	if d.fixed != nil {
-		return d.fixed
-	}
-	return d.config
-}
-
-// begin begins the life of the keys. With d.mu held.
-func (d *Daemon) begin(ctx context.Context, items Keychain) {
-	failpoint.At("daemon.opened")
-	d.opened, d.openErr = items, nil
-	d.fixed = d.inForce()
-	d.asked.Store(time.Now().Unix())
-	ctx, d.stopSet = context.WithCancel(context.WithoutCancel(ctx))
-	d.set = keys.Open(ctx, keys.Options{
-		Store: store.New(items, d.identity), StateDir: d.files.state,
-		Settings: d.settings, Profiles: d.profiles, AWS: d.awsFor(), Endpoint: d.endpointFor(), With: d.rotateWith,
-		History: d.tell, Log: d.log, LockTaken: d.since, Wall: time.Now,
-	})
-}
-
-// closeStore ends every key: a created access key is stored first.
-func (d *Daemon) closeStore() {
-	d.opening.Lock() // whoever locks is seen through
-	defer d.opening.Unlock()
-	d.endSet()
-}
-
-// endSet closes the store, if it is open. With d.opening held.
-func (d *Daemon) endSet() {
-	d.mu.Lock()
-	set, stop, items := d.set, d.stopSet, d.opened
-	d.set, d.stopSet, d.opened = nil, nil, nil
-	d.mu.Unlock()
-	if set == nil {
-		return
-	}
-	failpoint.At("daemon.closing")
-	stop()
-	set.Close()
-	failpoint.At("daemon.closed")
-	d.mu.Lock()
-	d.since = time.Now()
-	d.mu.Unlock()
-	if err := items.Close(); err != nil {
-		d.log.Warn("closing the store", "error", err)
-	}
-}
 
 // reconfigure takes a changed configuration into force, or says what is wrong
 // with it and keeps the last good one.

@@ -98,8 +98,10 @@ func (d *Daemon) Lock(ctx context.Context) (api.Store, error) {
 // error is of the mark alone.
 func (d *Daemon) lock(by lockedBy) error {
 	d.mu.Lock()
-	if d.giveUp != nil {
-		d.giveUp()
+	for _, end := range []func(){d.giveUp, d.callOff} {
+		if end != nil {
+			end()
+		}
 	}
 	d.mu.Unlock()
 	d.opening.Lock()
@@ -194,30 +196,26 @@ func (d *Daemon) unlock(ctx context.Context) error {
 		return err
 	}
 	d.mu.Lock()
-	items, open := d.opened, d.set != nil
+	o, open := place{d.backend, d.opened, d.store}, d.set != nil
 	d.mu.Unlock()
-	if !open {
-		var err error
-		if items, err = d.openKeychain(ctx, true); err != nil {
-			return err
-		}
-		if items == nil {
-			return nil // none is chosen yet
-		}
+	if open {
+		return o.items.Unlock(ctx)
 	}
-	if err := items.Unlock(ctx); err != nil {
-		if !open {
-			return errors.Join(err, items.Close())
-		}
+	o, err := d.openKeychain(ctx, true)
+	if err != nil || o.items == nil { // or none is chosen yet
 		return err
 	}
-	if open {
-		return nil
+	if err := o.items.Unlock(ctx); err != nil {
+		return errors.Join(err, o.items.Close())
+	}
+	if o, err = d.follow(ctx, o); err != nil {
+		return err
 	}
 	d.unlocked()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.begin(context.WithoutCancel(ctx), items)
+	d.begin(context.WithoutCancel(ctx), o)
+	d.look() // at what a move may have left to do
 	return nil
 }
 

@@ -60,7 +60,8 @@ func (d *Daemon) Credentials(profile string) ([]byte, error) {
 // Status tells of everything. It never fails: what is wrong stands in it.
 func (d *Daemon) Status(ctx context.Context) (api.Status, error) {
 	d.mu.Lock()
-	set, opened, backend, faults, openErr, locked, noEars := d.set, d.opened, d.backend, d.faults, d.openErr, d.locked, d.noEars
+	set, opened, backend, openErr, locked, noEars := d.set, d.opened, d.backend, d.openErr, d.locked, d.noEars
+	faults := append(d.moveWarnings(), d.faults...)
 	if backend == "" {
 		backend = d.inForce().Store().Backend // locked since it began
 	}
@@ -225,7 +226,7 @@ func (d *Daemon) Choose(ctx context.Context, r api.ChooseRequest) (api.Backend, 
 	backend := d.backend
 	d.mu.Unlock()
 	if backend != "" {
-		return api.Backend{}, api.NewError(helper.ExitRefused, "store-chosen", "the store "+backend+" is in force", "edit [store] in the configuration and restart awskeyd; keys do not move by themselves")
+		return api.Backend{}, api.NewError(helper.ExitRefused, "store-chosen", "the store "+backend+" is in force", "awskey store migrate "+r.Backend+" moves the keys")
 	}
 	for _, b := range d.keychains.Probe(ctx) {
 		if b.Name != r.Backend {

@@ -18,9 +18,13 @@ import (
 // SUM is the last field of the first line in every version of the format and
 // covers all the rest, so that only a whole envelope of a newer version is
 // taken for one, and a flipped bit in the version is damage like any other.
+//
+// What tells of a move to another store (see migrate.go) has the version 1m: a
+// program that knows of none refuses it as newer and leaves it alone.
 const (
-	magic   = "awskeyd"
-	version = "1"
+	magic       = "awskeyd"
+	version     = "1"
+	versionMove = version + "m"
 
 	idLength  = 32 // characters of machine and instance
 	sumLength = 32 // hex characters of SHA-256: 128 bits against accidents, not against forgers
@@ -42,12 +46,17 @@ type envelope struct {
 	machine  string
 	instance string
 	payload  []byte
+	move     bool // it tells of a move: a record that was moved, an index with a mark
 }
 
 // encode never fails for an envelope whose fields are valid; the caller has
 // checked names, ids and size.
 func (e envelope) encode() []byte {
-	head := strings.Join([]string{magic + version, e.name, e.slot.String(), strconv.FormatUint(e.seq, 10), e.machine, e.instance}, " ") + " "
+	v := version
+	if e.move {
+		v = versionMove
+	}
+	head := strings.Join([]string{magic + v, e.name, e.slot.String(), strconv.FormatUint(e.seq, 10), e.machine, e.instance}, " ") + " "
 	out := make([]byte, 0, len(head)+sumLength+1+len(e.payload))
 	out = append(out, head...)
 	out = append(out, sum([]byte(head), e.payload)...)
@@ -75,7 +84,8 @@ func decode(data []byte) (envelope, error) {
 		return envelope{}, damaged("its checksum does not fit")
 	}
 	f := strings.Split(string(line[:at]), " ")
-	if v := strings.TrimPrefix(f[0], magic); v != version {
+	v := strings.TrimPrefix(f[0], magic)
+	if v != version && v != versionMove {
 		return envelope{}, fmt.Errorf("%w (format %q)", ErrNewer, v)
 	}
 	if len(f) != 6 {
@@ -89,7 +99,7 @@ func decode(data []byte) (envelope, error) {
 	if !ok || !recordName(f[1]) || !validID(f[4]) || !validID(f[5]) {
 		return envelope{}, damaged("its header is not valid")
 	}
-	return envelope{f[1], sl, seq, f[4], f[5], bytes.Clone(payload)}, nil
+	return envelope{f[1], sl, seq, f[4], f[5], bytes.Clone(payload), v == versionMove}, nil
 }
 
 func damaged(why string) error { return fmt.Errorf("%w: %s", ErrDamaged, why) }

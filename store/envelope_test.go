@@ -9,7 +9,7 @@ import (
 
 func sample() envelope {
 	return envelope{"work", 1, 42, "machine-1", "instance.2", []byte(`{"payload":"with a
-line end"}`)}
+line end"}`), false}
 }
 
 func TestEveryFlippedBitIsSeen(t *testing.T) {
@@ -49,7 +49,7 @@ func TestNewerFormatIsRefused(t *testing.T) {
 }
 
 func TestLargestEnvelopeFits(t *testing.T) {
-	e := envelope{strings.Repeat("n", maxName), 0, seqLimit - 1, strings.Repeat("m", idLength), strings.Repeat("i", idLength), make([]byte, MaxPayload)}
+	e := envelope{strings.Repeat("n", maxName), 0, seqLimit - 1, strings.Repeat("m", idLength), strings.Repeat("i", idLength), make([]byte, MaxPayload), false}
 	data := e.encode()
 	if len(data) > MaxRecord || len(data) < MaxRecord-2 {
 		t.Fatalf("the largest envelope has %d bytes, at most and nearly %d wanted", len(data), MaxRecord)
@@ -114,6 +114,8 @@ func FuzzEnvelope(f *testing.F) {
 
 func FuzzPage(f *testing.F) {
 	f.Add([]byte(lastLine))
+	f.Add([]byte(moreLine + " moving secret-service\nwork"))
+	f.Add([]byte(lastLine + " moved file"))
 	f.Add([]byte(moreLine + "\nwork\n+new\n-old\na>b\nb<a"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := parsePage(data)

@@ -22,6 +22,9 @@ import (
 //	-work         being removed: the slots go next
 //	work>job      there; being renamed, the record of job is written next
 //	job<work      there; renamed, the slots of work go next
+//
+// The first line of the first page also carries the mark of a move of the whole
+// store to another one; see migrate.go.
 type entry struct {
 	name  string
 	step  byte   // one of 0 + - > <
@@ -57,6 +60,7 @@ func (e entry) String() string {
 type page struct {
 	entries []entry
 	more    bool // another page follows
+	mark    Mark // of the first page: what is under way with the whole store
 }
 
 const (
@@ -75,6 +79,7 @@ func (p page) encode() []byte {
 	if p.more {
 		first = moreLine
 	}
+	first += p.mark.suffix()
 	lines := []string{first}
 	for _, e := range p.entries {
 		lines = append(lines, e.String())
@@ -86,8 +91,12 @@ func parsePage(data []byte) (page, error) {
 	var p page
 	for i, line := range bytes.Split(data, []byte{'\n'}) {
 		if i == 0 {
-			p.more = string(line) == moreLine
-			if !p.more && string(line) != lastLine {
+			at := min(len(lastLine), len(line)) // both first lines are as long
+			first := string(line[:at])
+			var ok bool
+			p.mark, ok = parseMark(string(line[at:]))
+			p.more = first == moreLine
+			if !ok || !p.more && first != lastLine {
 				return page{}, damaged("a page of the index has no first line")
 			}
 			continue
@@ -116,9 +125,23 @@ func parseEntry(line string) (entry, bool) {
 
 func pageName(i int) string { return fmt.Sprintf("_index%d", i+1) }
 
-// readIndex reads all pages afresh. When it fails, the pages before the failure
-// are kept, so that what can be named still is.
+// readIndex reads all pages afresh, and refuses a store that says itself that it
+// is not in force. When it fails otherwise, the pages before the failure are
+// kept, so that what can be named still is.
 func (s *Store) readIndex(ctx context.Context) error {
+	err := s.readPages(ctx)
+	if len(s.pages) == 0 {
+		return err
+	}
+	if elsewhere := s.pages[0].mark.elsewhere(); elsewhere != nil {
+		s.pages = nil
+		return elsewhere
+	}
+	return err
+}
+
+// readPages is readIndex, whatever the index says of the store.
+func (s *Store) readPages(ctx context.Context) error {
 	s.pages = nil
 	var pages []page
 	for i := 0; i < maxPages; i++ {
@@ -126,6 +149,7 @@ func (s *Store) readIndex(ctx context.Context) error {
 		if errors.Is(err, ErrAbsent) && i == 0 && !s.indexed {
 			if err = s.proveReadable(ctx); err == nil {
 				s.pages = []page{}
+				s.setMark(Mark{})
 				return nil
 			}
 		}
@@ -163,8 +187,14 @@ func (s *Store) readPage(ctx context.Context, i int) (page, error) {
 		return page{}, fmt.Errorf("%w (page %d, slot a: %s; slot b: %s)", ErrDamaged, i+1, state(p[0]), state(p[1]))
 	}
 	pg, err := parsePage(p[n].payload)
+	if err == nil && p[n].move != (pg.mark.Stage != Still) {
+		err = damaged("a page of the index tells of a move and its envelope does not")
+	}
 	if err != nil {
 		return page{}, err
+	}
+	if i == 0 {
+		s.setMark(pg.mark)
 	}
 	s.memory(record).remember(p, s.id.Machine)
 	s.indexed = true
@@ -177,12 +207,15 @@ func (s *Store) writePage(ctx context.Context, i int, pg page) error {
 	if len(data) > MaxPayload {
 		return fmt.Errorf("%w: a page of the index is full of unfinished renames", ErrTooLarge)
 	}
-	err := s.overwrite(ctx, pageName(i), data, false)
+	err := s.replace(ctx, pageName(i), data, false, pg.mark.Stage != Still)
 	if err != nil {
 		s.pages = nil // which of the two it is shows only in the keychain
 		return fmt.Errorf("writing the index: %w", err)
 	}
 	s.pages[i] = pg
+	if i == 0 {
+		s.setMark(pg.mark)
+	}
 	return nil
 }
 

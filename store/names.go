@@ -22,11 +22,18 @@ func (s *Store) Names(ctx context.Context) ([]string, error) {
 	}
 	defer s.unlock()
 	err := s.readIndex(ctx)
+	pages := s.pages // a write that fails takes them away
+	if err == nil {
+		err = s.stay(ctx)
+	}
 	if err == nil {
 		s.finish(ctx, "")
 	}
+	if s.pages != nil {
+		pages = s.pages
+	}
 	var names []string
-	for _, pg := range s.pages {
+	for _, pg := range pages {
 		for _, e := range pg.entries {
 			if e.live() {
 				names = append(names, e.name)
@@ -64,7 +71,7 @@ func (s *Store) finishOne(ctx context.Context, e entry) error {
 			return err
 		}
 		defer p.wipe()
-		if _, whole := p.newest(); whole {
+		if n, whole := p.newest(); whole && !p[n].move {
 			return s.change(ctx, e, entry{name: e.name})
 		}
 		if err := p.newer(); err != nil {
@@ -118,6 +125,9 @@ func (s *Store) clear(ctx context.Context, name string) error {
 // begin reads the index afresh for a call that changes it.
 func (s *Store) begin(ctx context.Context, except string) error {
 	if err := s.readIndex(ctx); err != nil {
+		return err
+	}
+	if err := s.stay(ctx); err != nil {
 		return err
 	}
 	s.finish(ctx, except)

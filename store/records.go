@@ -45,8 +45,11 @@ type Store struct {
 	pages   []page             // the index as it was last read or written; nil: not read yet
 	indexed bool               // this process has seen an index: if it is gone, that is no empty store
 
-	mu        sync.Mutex // guards unsettled, so that Unsettled never waits for the keychain
+	leaving string // the store to which the keys are being moved by a write of unknown outcome
+
+	mu        sync.Mutex // guards what follows, so that nobody waits for the keychain to read it
 	unsettled map[string]bool
+	mark      Mark // of the index, as it was last read or written
 }
 
 // New makes a Store over items. Nothing is read before the first call.
@@ -125,6 +128,8 @@ func (s *Store) load(ctx context.Context, name string) (Record, error) {
 	n, whole := p.newest()
 	as, indexErr := s.lookUp(ctx, record)
 	switch {
+	case whole && p[n].move:
+		return Record{}, movedRecord(p[n].payload)
 	case errors.Is(indexErr, ErrDamaged) && whole:
 		as = name // a broken index must not take a whole record with it
 	case indexErr != nil:
@@ -140,7 +145,7 @@ func (s *Store) load(ctx context.Context, name string) (Record, error) {
 	changed := m.known && !m.expects(p)
 	m.remember(p, s.id.Machine)
 	synced := s.sync(ctx, m) == nil // whatever was read, nobody may see it and then lose it
-	certain := synced && p.mirrored() && !m.unsettled && indexErr == nil
+	certain := synced && p.mirrored() && !m.unsettled && indexErr == nil && s.Mark().Stage != Moving
 	e := p[n]
 	r := Record{as, e.seq, e.machine, e.instance, e.payload, certain, m.foreign, changed}
 	p[n].payload = nil // the caller's now
@@ -181,6 +186,9 @@ func (s *Store) save(ctx context.Context, name string, payload []byte, accept bo
 	if err := checkPayload(name, payload); err != nil {
 		return about(name, err)
 	}
+	if err := s.stay(ctx); err != nil {
+		return about(name, err)
+	}
 	record := strings.ToLower(name)
 	if accept {
 		if _, err := s.lookUp(ctx, record); err != nil {
@@ -194,8 +202,13 @@ func (s *Store) save(ctx context.Context, name string, payload []byte, accept bo
 	return about(name, s.overwrite(ctx, record, payload, accept))
 }
 
-// overwrite is the one way by which a record or a page of the index is written.
+// overwrite writes a record or a page of the index that tells of no move.
 func (s *Store) overwrite(ctx context.Context, record string, payload []byte, accept bool) error {
+	return s.replace(ctx, record, payload, accept, false)
+}
+
+// replace is the one way by which a record or a page of the index is written.
+func (s *Store) replace(ctx context.Context, record string, payload []byte, accept, move bool) error {
 	p, err := s.read(ctx, record)
 	if err != nil {
 		return err
@@ -211,7 +224,7 @@ func (s *Store) overwrite(ctx context.Context, record string, payload []byte, ac
 	case !m.expects(p):
 		return fmt.Errorf("%w since this daemon last saw it", ErrChanged)
 	}
-	return s.put(ctx, record, m, p, payload)
+	return s.put(ctx, record, m, p, payload, move)
 }
 
 func checkPayload(name string, payload []byte) error {

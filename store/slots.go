@@ -68,7 +68,7 @@ func (p pair) newest() (slot, bool) {
 // mirrored reports whether the last write went through to its end: both slots
 // whole, one number apart, with the same payload.
 func (p pair) mirrored() bool {
-	if !p[0].whole() || !p[1].whole() || !bytes.Equal(p[0].payload, p[1].payload) {
+	if !p[0].whole() || !p[1].whole() || p[0].move != p[1].move || !bytes.Equal(p[0].payload, p[1].payload) {
 		return false
 	}
 	return p[0].seq+1 == p[1].seq || p[1].seq+1 == p[0].seq
@@ -248,7 +248,7 @@ func unknown(err error) error {
 // the slots hold and from nothing that a process remembers: so the stray write
 // has the slot and number that the next process used again, the other slot has
 // a higher one with the same payload, and nothing is lost.
-func (s *Store) put(ctx context.Context, record string, m *memory, p pair, payload []byte) error {
+func (s *Store) put(ctx context.Context, record string, m *memory, p pair, payload []byte, move bool) error {
 	if err := s.sync(ctx, m); err != nil {
 		return err // the newest may not be on disk yet, and the older is about to go
 	}
@@ -257,7 +257,7 @@ func (s *Store) put(ctx context.Context, record string, m *memory, p pair, paylo
 		first, seq = n.other(), p[n].seq
 	}
 	for i, sl := range []slot{first, first.other()} {
-		err := s.write(ctx, m, envelope{record, sl, seq + 1 + uint64(i), s.id.Machine, s.id.Instance, payload})
+		err := s.write(ctx, m, envelope{record, sl, seq + 1 + uint64(i), s.id.Machine, s.id.Instance, payload, move})
 		if err == nil {
 			continue
 		}

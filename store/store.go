@@ -32,6 +32,7 @@ var (
 	ErrExists      = errors.New("already in the store")
 	ErrTooLarge    = errors.New("the record is too large")
 	ErrNewer       = errors.New("the record was written by a newer awskeyd") // this program must not touch it
+	ErrMoved       = errors.New("the keys are in another store")             // an *Elsewhere says in which; they are not served from here
 )
 
 // ErrStranger is the ErrDamaged of an item that another program wrote under a

@@ -11,20 +11,20 @@ import (
 // storeCmd is the family of verbs about where keys are kept.
 func (a *app) storeCmd() *cobra.Command {
 	store := &cobra.Command{
-		Use:   "store list",
-		Short: "shows where keys can be kept here, and where they are",
-		Long: `Shows what can keep keys on this machine, which store is in force, and why
-others cannot be used. Nothing is started, unlocked, written or asked.`,
+		Use:   "store list | migrate TO",
+		Short: "shows where keys can be kept, or moves them",
+		Long: `list shows what can keep keys on this machine, which store is in force, and why
+others cannot be used: nothing is started, unlocked, written or asked. migrate
+moves every key to another store.`,
 		Example: `  awskey store list
-  awskey store list --json | jq -r '.stores[] | select(.in_force).name'`,
+  awskey store list --json | jq -r '.stores[] | select(.in_force).name'
+  awskey store migrate file`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			return usage(cmd, "awskey store needs one of its words: list")
+			return usage(cmd, "awskey store needs one of its words: list, migrate")
 		},
 		RunE: func(*cobra.Command, []string) error { return nil }, // else its arguments are not checked
 	}
-	migrate := notBuiltCmd("migrate")
-	migrate.RunE = func(*cobra.Command, []string) error { return notBuiltError("store migrate") }
-	store.AddCommand(a.storeListCmd(), migrate)
+	store.AddCommand(a.storeListCmd(), a.storeMigrateCmd())
 	return store
 }
 

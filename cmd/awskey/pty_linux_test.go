@@ -192,3 +192,21 @@ func TestColourAndWidthOfATerminal(t *testing.T) {
 		})
 	}
 }
+
+// TestAMoveShowsAtATerminalHowFarItIs, in one line that is gone in the end.
+func TestAMoveShowsAtATerminalHowFarItIs(t *testing.T) {
+	s, tty := terminal(t, 80)
+	f := ready()
+	f.status.Keys = []api.Key{{Name: "one"}, {Name: "two"}}
+	f.backends = []api.Backend{{Name: "secret-service", Available: true}}
+	exit := newInside(t, f, tty, tty, tty, nil).start("store", "migrate", "secret-service")
+	s.until("Move 2 keys from file to secret-service? In file they are deleted then. [y/N] ")
+	s.enter("y")
+	s.until("\r\x1b[Kdeleting from file, 1 of 2\r\x1b[K2 keys moved from file to secret-service")
+	if code := <-exit; code != helper.ExitOK {
+		t.Errorf("exit code %d", code)
+	}
+	if strings.Contains(s.seen.String(), "waiting until") {
+		t.Errorf("a move that is over at once needs no progress:\n%s", s.seen.String())
+	}
+}

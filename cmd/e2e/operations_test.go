@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/awskeyd/awskeyd/daemon/api"
 	"github.com/awskeyd/awskeyd/daemon/awstest"
 	"github.com/awskeyd/awskeyd/store"
 	"github.com/awskeyd/awskeyd/store/keychain"
@@ -54,6 +55,7 @@ func operations() []operation {
 		{name: "add to a full page", also: []string{"store.slot.", "store.index."}, bare: true, slow: true, prepare: fillPage, step: adds},
 		{name: "rename", failing: true, also: []string{"store.slot."}, step: renames},
 		{name: "remove", failing: true, also: []string{"store.slot."}, gone: true, step: removes},
+		{name: "move to the keyring", failing: true, also: []string{"store.slot.", "store.move."}, prepare: keyringThere, step: moves},
 		{name: "take over", prepare: fromElsewhere, step: takesOver},
 		{name: "prove the key in use", timed: []string{"aws.asking.check", "aws.answered.check"}, step: checks},
 		{name: "start", prepare: func(s *stage) { s.d.stop() }, step: starts},
@@ -306,4 +308,40 @@ func stopsUnstored(s *stage) string {
 		return stops(s)
 	}
 	return rotates(s)
+}
+
+// keyringThere starts a keyring beside the file store.
+func keyringThere(s *stage) {
+	s.t.Helper()
+	s.d.stop()
+	gnomeKeyring(s.t, s.h)
+	s.d = s.h.start()
+}
+
+// moves takes all keys to the keyring, until nothing of them is left in the file
+// store.
+func moves(s *stage) string {
+	status, err := ask(s.h, func(ctx context.Context, c *api.Client) (api.Status, error) { return c.Status(ctx) })
+	if err != nil {
+		return err.Error()
+	}
+	if at := status.Daemon.Store; at.Backend != keychain.SecretService || at.State != "ready" {
+		r := s.h.awskey("store", "migrate", keychain.SecretService, "--yes")
+		return fmt.Sprintf("the keys are in %+v; asked for again: %d %q", at, r.exit, r.stderr)
+	}
+	for _, w := range status.Warnings {
+		if strings.HasPrefix(w.Code, "store-") {
+			return w.Text + "; asked for again: " + s.h.awskey("store", "migrate", keychain.SecretService).stderr
+		}
+	}
+	for _, item := range []string{"work.a", "work.b"} {
+		if _, err := os.Stat(s.h.path(".local/share/awskeyd/keys/awskeyd." + item)); err == nil {
+			return item + " is still in the file store"
+		}
+	}
+	text, _ := os.ReadFile(s.h.path(".config/awskeyd/config.toml"))
+	if !strings.Contains(string(text), keyringStore) {
+		s.t.Errorf("the configuration says %q", text)
+	}
+	return ""
 }

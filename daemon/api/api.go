@@ -175,3 +175,23 @@ type Backend struct {
 type ChooseRequest struct {
 	Backend string `json:"backend"`
 }
+
+// MigrateRequest is the body of POST /v1/store/migrate. With Check nothing is
+// begun: the answer is what would be moved, or why it cannot be.
+type MigrateRequest struct {
+	To    string `json:"to"`
+	Check bool   `json:"check,omitempty"`
+}
+
+// Migration is how far a move of all keys to another store is. Step is one of
+// none, waiting, copying, verifying, switching, clearing and done; after
+// switching the keys are in To, whatever becomes of the rest. Done counts the
+// keys that the step is through with.
+type Migration struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+	Keys int    `json:"keys"`
+	Step string `json:"step"`
+	Done int    `json:"done"`
+	Left string `json:"left,omitempty"` // done: why From could not be cleared yet; it is tried again
+}

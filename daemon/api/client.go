@@ -157,6 +157,16 @@ func (c *Client) Choose(ctx context.Context, r ChooseRequest) (Backend, error) {
 	return get[Backend](ctx, c, "PUT", "/v1/store/backend", r)
 }
 
+// Migrate begins to move every key to another store and returns at once.
+func (c *Client) Migrate(ctx context.Context, r MigrateRequest) (Migration, error) {
+	return get[Migration](ctx, c, "POST", "/v1/store/migrate", r)
+}
+
+// Migration returns how far the last move is.
+func (c *Client) Migration(ctx context.Context) (Migration, error) {
+	return get[Migration](ctx, c, "GET", "/v1/store/migrate", nil)
+}
+
 // Events delivers what happens from now on, until ctx ends or the daemon ends
 // the stream; then the channel is closed. The caller ends ctx when it stops
 // reading.

@@ -62,6 +62,10 @@ func TestClientMirrorsService(t *testing.T) {
 		"Lock":   func(s Service) (any, error) { return s.Lock(ctx) },
 		"Unlock": func(s Service) (any, error) { return s.Unlock(ctx) },
 		"Choose": func(s Service) (any, error) { return s.Choose(ctx, ChooseRequest{"file"}) },
+		"Migrate": func(s Service) (any, error) {
+			return s.Migrate(ctx, MigrateRequest{To: "file", Check: true})
+		},
+		"Migration": func(s Service) (any, error) { return s.Migration(ctx) },
 	}
 	for m := range reflect.TypeFor[Service]().Methods() {
 		if ask[m.Name] == nil && m.Name != "Events" {

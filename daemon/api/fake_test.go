@@ -135,6 +135,14 @@ func (f *fake) Choose(ctx context.Context, r ChooseRequest) (Backend, error) {
 	return Backend{Name: r.Backend}, f.note(ctx, "Choose", r)
 }
 
+func (f *fake) Migrate(ctx context.Context, r MigrateRequest) (Migration, error) {
+	return Migration{To: r.To, Step: "waiting"}, f.note(ctx, "Migrate", r)
+}
+
+func (f *fake) Migration(ctx context.Context) (Migration, error) {
+	return Migration{Step: "done"}, f.note(ctx, "Migration")
+}
+
 var errLocked = NewError(helper.ExitLocked, "locked", "the keychain is\nlocked", "type: awskey unlock")
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }

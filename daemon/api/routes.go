@@ -39,6 +39,8 @@ type route struct {
 //	POST   /v1/unlock                  Unlock
 //	GET    /v1/store/backends          Backends
 //	PUT    /v1/store/backend           Choose
+//	POST   /v1/store/migrate           Migrate
+//	GET    /v1/store/migrate           Migration
 func routes() []route {
 	return []route{
 		{"GET", "/v1/credentials/{profile}", (*server).credentials},
@@ -76,6 +78,16 @@ func routes() []route {
 				return Backend{}, err
 			}
 			return svc.Choose(ctx, request)
+		})},
+		{"POST", "/v1/store/migrate", answer(func(ctx context.Context, svc Service, r *http.Request) (Migration, error) {
+			request, err := readJSON[MigrateRequest](r)
+			if err != nil {
+				return Migration{}, err
+			}
+			return svc.Migrate(ctx, request)
+		})},
+		{"GET", "/v1/store/migrate", answer(func(ctx context.Context, svc Service, r *http.Request) (Migration, error) {
+			return svc.Migration(ctx)
 		})},
 	}
 }

@@ -41,6 +41,10 @@ type Service interface {
 	Unlock(ctx context.Context) (Store, error)
 	Backends(ctx context.Context) ([]Backend, error)
 	Choose(ctx context.Context, r ChooseRequest) (Backend, error)
+	// Migrate begins to move every key to another store and returns at once.
+	Migrate(ctx context.Context, r MigrateRequest) (Migration, error)
+	// Migration tells how far the last one is; its error is why that failed.
+	Migration(ctx context.Context) (Migration, error)
 }
 
 // Error is a failure for the person at the keyboard, the same on the socket,

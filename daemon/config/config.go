@@ -49,8 +49,8 @@ type key struct {
 // Store is the table [store].
 type Store struct {
 	Backend        string // "" until a person has chosen one
-	PassphraseFile string // for the backend file
-	Volatile       bool   // the backend keyctl is meant, though it forgets all at a restart of the machine
+	PassphraseFile string // for the backend file; it may stand beside another one, from or to which keys are moved
+	Volatile       bool   // the backend keyctl is meant, though it forgets all at a restart of the machine; the same
 	LockOn         LockOn
 }
 
@@ -164,13 +164,10 @@ func build(l *layer, now time.Time) (*Config, error) {
 	return c, nil
 }
 
+// checkStore lets settings for one backend stand beside another, from or to
+// which keys are moved.
 func checkStore(t table) error {
-	b := t["backend"]
-	if p := t["passphrase_file"]; p.name != "" && b.name != "" && b.text != "file" {
-		return p.at.errorf(`%s passphrase_file is for backend = "file" alone; delete the line`, p.table)
-	}
-	// volatile may stand beside another backend, from which keys are to be moved.
-	if b.text == keyctl && !t["volatile"].on {
+	if b := t["backend"]; b.text == keyctl && !t["volatile"].on {
 		return b.at.errorf("%s forgets every key when the machine restarts; if that is what you want, write volatile = true below it", b)
 	}
 	return nil
@@ -237,6 +234,13 @@ func (c *Config) LimitsLifted() bool { return c.lifted }
 // SameStore reports whether the table [store] is the same in both. A change
 // needs `awskey store migrate`.
 func (c *Config) SameStore(d *Config) bool { return c.store == d.store }
+
+// Moved returns the same configuration with another store in force.
+func (c *Config) Moved(backend string) *Config {
+	moved := *c
+	moved.store.Backend = backend
+	return &moved
+}
 
 // SameAWS reports whether the table [aws] is the same in both. A change needs
 // a restart.

@@ -33,6 +33,16 @@ func SetStoreBackend(path, backend string) error {
 	return atomicfile.Edit(path, edited, 0o600)
 }
 
+// CheckStoreBackend says whether SetStoreBackend could make its edit, and
+// changes nothing.
+func CheckStoreBackend(path, backend string) error {
+	data, err := os.ReadFile(path)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		_, err = setBackend(path, data, backend)
+	}
+	return err
+}
+
 func setBackend(path string, data []byte, backend string) ([]byte, error) {
 	if _, err := check(setting{table: "[store]", name: "backend"}, backend, time.Time{}); err != nil {
 		return nil, errors.New(err.(*Error).Text)
@@ -44,11 +54,7 @@ func setBackend(path string, data []byte, backend string) ([]byte, error) {
 	edited := placeBackend(data, fmt.Sprintf("%q", backend))
 	l, err := parse(path, edited, now)
 	if err == nil && l.store["backend"].text == backend {
-		err = checkStore(l.store)
-		if err == nil {
-			return edited, nil
-		}
-		return nil, err
+		return edited, nil
 	}
 	// Such as `store = {}`, which nothing can be added to line by line.
 	return nil, &Error{File: path, Text: fmt.Sprintf("[store] is written in a form that cannot be edited; write it as [store] with backend = %q below", backend)}

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -27,16 +28,21 @@ func TestSetBackend(t *testing.T) {
 		}
 	}
 	for before, want := range map[string]string{
-		"store = {}\n":                      `config.toml: [store] is written in a form that cannot be edited; write it as [store] with backend = "secret-service" below`,
-		"[store]\npassphrase_file = \"/x\"": `config.toml:3: [store] passphrase_file is for backend = "file" alone; delete the line`,
-		"[store]\nx = 1":                    `config.toml:2: [store] x is no setting; the settings here are backend, passphrase_file, volatile, lock_on`,
+		"store = {}\n":   `config.toml: [store] is written in a form that cannot be edited; write it as [store] with backend = "secret-service" below`,
+		"[store]\nx = 1": `config.toml:2: [store] x is no setting; the settings here are backend, passphrase_file, volatile, lock_on`,
 	} {
 		if got, err := setBackend("config.toml", []byte(before), "secret-service"); err == nil || err.Error() != want {
 			t.Errorf("%q: %q\n got %v\nwant %s", before, got, err, want)
 		}
 	}
+	// Keys that move away from the file store leave its passphrase named, by
+	// which what is left there is cleared.
+	const before = "[store]\nbackend = \"file\" # mine\npassphrase_file = \"/x\"\n"
+	if got, err := setBackend("config.toml", []byte(before), "secret-service"); err != nil || string(got) != "[store]\nbackend = \"secret-service\" # mine\npassphrase_file = \"/x\"\n" {
+		t.Errorf("%q %v", got, err)
+	}
 	_, err := setBackend("config.toml", nil, "keyctl")
-	if want := `config.toml:2: [store] backend = "keyctl" forgets every key when the machine restarts; if that is what you want, write volatile = true below it`; err == nil || err.Error() != want {
+	if want := `[store] backend = "keyctl" forgets every key when the machine restarts; if that is what you want, write volatile = true below it`; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v", err)
 	}
 }
@@ -65,6 +71,12 @@ func TestSetStoreBackendOnDisk(t *testing.T) {
 	if err := os.Symlink("../../dotfile", path); err != nil {
 		t.Fatal(err)
 	}
+	if err := CheckStoreBackend(path, "secret-service"); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(target); err != nil || string(data) != "[store]\nbackend = \"file\"\n" {
+		t.Errorf("asking whether it can be edited has: %q %v", data, err)
+	}
 	if err := SetStoreBackend(path, "secret-service"); err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +89,9 @@ func TestSetStoreBackendOnDisk(t *testing.T) {
 	}
 	if err := SetStoreBackend(path, "file"); err == nil {
 		t.Error("a broken file was edited")
+	}
+	if err := CheckStoreBackend(path, "file"); err == nil {
+		t.Error("a broken file can be edited")
 	}
 	if data, _ := os.ReadFile(target); string(data) != "[store" {
 		t.Errorf("%q", data)

@@ -49,7 +49,6 @@ var badInputs = []struct{ text, want string }{
 	{"[aws]\nendpoint_url = \"http://aws.example/x\"\n", `config.toml:2: [aws] endpoint_url: plain http would show your requests to the network and is only for this machine; write endpoint_url = "https://aws.example/x"`},
 	{"[aws]\nproxy = \"proxy:3128\"\n", `config.toml:2: [aws] proxy is no address of a proxy; write for example proxy = "http://proxy.example:3128"`},
 	{"[aws]\nca_bundle = \"ca.pem\"\n", `config.toml:2: [aws] ca_bundle = "ca.pem": the path must begin at the root; write for example ca_bundle = "/etc/ssl/certs/company.pem"`},
-	{"[store]\nbackend = \"secret-service\"\npassphrase_file = \"/x\"\n", `config.toml:3: [store] passphrase_file is for backend = "file" alone; delete the line`},
 	{"[store]\nbackend = \"keyctl\"\n", `config.toml:2: [store] backend = "keyctl" forgets every key when the machine restarts; if that is what you want, write volatile = true below it`},
 	{"[store]\nvolatile = false\nbackend = \"keyctl\"\n", `config.toml:3: [store] backend = "keyctl" forgets every key when the machine restarts; if that is what you want, write volatile = true below it`},
 	{"[store]\nvolatile = \"yes\"\n", `config.toml:2: [store] volatile is true or false, without quotes; write volatile = true`},

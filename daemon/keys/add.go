@@ -19,7 +19,7 @@ import (
 // the same name is fine; a user or an id that another key holds is refused.
 func (s *Set) Add(ctx context.Context, name string, q api.AddRequest) (api.AddResult, error) {
 	var none api.AddResult
-	asking, done, err := s.alone(ctx)
+	asking, done, err := s.alone(ctx, "add the key "+name)
 	if err != nil {
 		return none, err
 	}
@@ -83,7 +83,7 @@ func (s *Set) take(ctx context.Context, name string, r rotation.Record) (api.Add
 	}
 	defer clear(payload)
 	failpoint.At("set.adding")
-	if err := s.store.Add(ctx, name, payload); err != nil {
+	if err := s.records().Add(ctx, name, payload); err != nil {
 		return api.AddResult{}, StoreError("put the key "+name+" into the store", err)
 	}
 	failpoint.At("set.added")
@@ -175,7 +175,7 @@ func refusal(id string, o rotation.Outcome) error {
 
 // Rename gives a key another name. Its rotation rests meanwhile.
 func (s *Set) Rename(ctx context.Context, old string, q api.RenameRequest) (api.Key, error) {
-	_, done, err := s.alone(ctx)
+	_, done, err := s.alone(ctx, "rename the key "+old)
 	if err != nil {
 		return api.Key{}, err
 	}
@@ -195,7 +195,7 @@ func (s *Set) Rename(ctx context.Context, old string, q api.RenameRequest) (api.
 	}
 	k.stop() // one record, one goroutine: the next begins when it has its new name
 	failpoint.At("set.renaming")
-	err = s.store.Rename(ctx, k.name, q.NewName)
+	err = s.records().Rename(ctx, k.name, q.NewName)
 	failpoint.At("set.renamed")
 	name := q.NewName
 	if err != nil && !s.renamed(ctx, err, name) {
@@ -228,13 +228,13 @@ func (s *Set) renamed(ctx context.Context, err error, name string) bool {
 	if !errors.Is(err, store.ErrUnknown) {
 		return false
 	}
-	names, namesErr := s.store.Names(ctx)
+	names, namesErr := s.records().Names(ctx)
 	return namesErr == nil && slices.ContainsFunc(names, func(n string) bool { return fold(n) == fold(name) })
 }
 
 // Remove forgets a key. IAM is left as it is; the answer names what stays there.
 func (s *Set) Remove(ctx context.Context, name string, q api.RemoveRequest) (api.RemoveResult, error) {
-	_, done, err := s.alone(ctx)
+	_, done, err := s.alone(ctx, "remove the key "+name)
 	if err != nil {
 		return api.RemoveResult{}, err
 	}
@@ -253,7 +253,7 @@ func (s *Set) Remove(ctx context.Context, name string, q api.RemoveRequest) (api
 	k.stop()
 	left := k.ids() // after the stop, which may have ended a half-made one
 	failpoint.At("set.removing")
-	if err := s.store.Remove(ctx, k.name); err != nil && !errors.Is(err, store.ErrAbsent) {
+	if err := s.records().Remove(ctx, k.name); err != nil && !errors.Is(err, store.ErrAbsent) {
 		next := s.newKey(k.name)
 		next.previous = k.previous
 		next.current.Store(k.current.Load())

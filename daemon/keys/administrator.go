@@ -120,7 +120,7 @@ func notMade(q api.CreateRequest, o rotation.Outcome) error {
 
 // Users names the IAM users of the account that the user of a key may list.
 func (s *Set) Users(ctx context.Context, name string) (api.Users, error) {
-	asking, done, err := s.alone(ctx)
+	asking, done, err := s.alone(ctx, "list the IAM users")
 	if err != nil {
 		return api.Users{}, err
 	}

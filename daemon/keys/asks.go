@@ -85,7 +85,7 @@ func (k *Key) lift(ctx context.Context, choice string) error {
 		}
 		defer clear(payload)
 		failpoint.At("key.taking")
-		if err := k.set.store.TakeOver(ctx, k.name, payload); err != nil {
+		if err := k.set.records().TakeOver(ctx, k.name, payload); err != nil {
 			return err
 		}
 		failpoint.At("key.taken")
@@ -108,7 +108,12 @@ func (s *Set) ask(ctx context.Context, name, verb string, change func(*Key) (rot
 	if err != nil {
 		return api.Key{}, err
 	}
-	err = k.do(ctx, change)
+	err = k.do(ctx, func(k *Key) (rotation.Record, []rotation.Event, error) {
+		if s.frozen.Load() {
+			return rotation.Record{}, nil, ErrMoving
+		}
+		return change(k)
+	})
 	var refused *rotation.Refusal
 	switch {
 	case err == nil || errors.Is(err, errSettled):

@@ -155,6 +155,10 @@ func (k *Key) run(ctx context.Context) {
 		n := k.clock()
 		settings := k.set.settings(k.name, k.r)
 		k.refresh(settings.TTL)
+		if k.set.frozen.Load() && k.still() && !stopping {
+			k.rest(ctx, lookEvery)
+			continue
+		}
 		a := rotation.Decide(k.r, k.m, settings, n)
 		if a.Do == rotation.Wait {
 			k.mu.Lock()
@@ -241,7 +245,7 @@ func (k *Key) load(ctx context.Context) error {
 
 // read reads the record and leaves everything as it is.
 func (k *Key) read(ctx context.Context) (store.Record, rotation.Record, error) {
-	rec, err := k.set.store.Load(ctx, k.name)
+	rec, err := k.set.records().Load(ctx, k.name)
 	if err != nil {
 		return rec, rotation.Record{}, err
 	}
@@ -376,7 +380,7 @@ func (k *Key) clock() rotation.Now {
 	now := k.set.instant()
 	n := rotation.Now{
 		Local: now.Wall, Awake: now.Awake, LockTaken: k.set.LockTaken.Round(0), Noted: k.set.noted.ids(),
-		Unsettled: k.set.store.Unsettled(k.name),
+		Unsettled: k.set.records().Unsettled(k.name),
 	}
 	n.Offset, n.Known, n.Measured = k.awsClock.At(now)
 	if k.previous != nil && k.r.Previous != nil && k.previous.id == k.r.Previous.ID {

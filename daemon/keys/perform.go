@@ -83,7 +83,7 @@ func (k *Key) save(ctx context.Context, a rotation.Action) (rotation.Outcome, er
 	defer clear(payload)
 	failpoint.Each("key.saving", string(a.Record.Phase))
 	// A stop waits for a write under way: its outcome would be unknown.
-	if err := k.set.store.Save(context.WithoutCancel(ctx), k.name, payload); err != nil {
+	if err := k.set.records().Save(context.WithoutCancel(ctx), k.name, payload); err != nil {
 		switch {
 		case !errors.Is(err, store.ErrChanged):
 		case k.m.Created == nil && k.surprises < 3 && k.afresh(ctx):
@@ -131,7 +131,7 @@ func (k *Key) bar(code rotation.Code, about string) {
 // reload reads the record from the store and holds it against the one in hand.
 func (k *Key) reload(ctx context.Context) rotation.Outcome {
 	failpoint.At("key.reloading")
-	rec, err := k.set.store.Load(ctx, k.name)
+	rec, err := k.set.records().Load(ctx, k.name)
 	switch {
 	case errors.Is(err, store.ErrEmptied), errors.Is(err, store.ErrAbsent):
 		k.bar(rotation.Emptied, "")

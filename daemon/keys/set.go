@@ -46,13 +46,14 @@ type Options struct {
 // Set is all keys of the daemon. Methods are safe for concurrent use.
 type Set struct {
 	Options
-	store Store
+	store atomic.Pointer[Store] // in force; see records
 	log   *slog.Logger
 	noted *noted
 	began time.Time // monotonic
 
-	change   sync.Mutex // one add, rename or remove at a time
-	mu       sync.Mutex // guards keys, openErr
+	change   chan struct{} // held by the one add, rename, remove or freeze
+	frozen   atomic.Bool   // see Freeze
+	mu       sync.Mutex    // guards keys, openErr
 	keys     map[string]*Key
 	openErr  error
 	opened   bool
@@ -67,10 +68,11 @@ type Set struct {
 // away. Close ends everything that was begun.
 func Open(ctx context.Context, o Options) *Set {
 	s := &Set{
-		Options: o, store: o.Store, log: o.Log, noted: openNoted(o.StateDir, o.Log), began: time.Now(),
+		Options: o, log: o.Log, noted: openNoted(o.StateDir, o.Log), began: time.Now(), change: make(chan struct{}, 1),
 		keys: map[string]*Key{}, running: ctx, looked: make(chan struct{}), again: make(chan struct{}, 1), done: make(chan struct{}),
 		openErr: errors.New("the store has not been read yet"),
 	}
+	s.store.Store(&o.Store)
 	s.profiles.Store(&map[string]*Key{})
 	go func() {
 		defer close(s.done)
@@ -83,11 +85,14 @@ func Open(ctx context.Context, o Options) *Set {
 
 // Close waits for every goroutine; the context given to Open must be over. A
 // created access key that is not stored yet is stored or deleted first. Then
-// every secret is wiped, and nothing is handed out any more.
+// every secret is wiped, and nothing is handed out any more. Not beside Freeze or
+// Thaw.
 func (s *Set) Close() {
 	<-s.done
-	s.change.Lock() // what is under way is seen through, or given up
-	defer s.change.Unlock()
+	if !s.frozen.Load() { // else whoever froze the keys has the turn, and nothing is under way
+		s.change <- struct{}{} // what is under way is seen through, or given up
+		defer func() { <-s.change }()
+	}
 	all := s.all()
 	for _, k := range all {
 		k.cancel() // all at once: each may have something to store
@@ -102,18 +107,36 @@ func (s *Set) Close() {
 }
 
 // alone is held by whoever adds, renames, removes or asks AWS on a person's
-// behalf: one at a time, and none once the set is being closed. The context
-// ends with the set, for calls to AWS; what changes the store must not be cut
-// off by it.
-func (s *Set) alone(ctx context.Context) (asking context.Context, done func(), err error) {
-	s.change.Lock()
-	if s.running.Err() != nil {
-		s.change.Unlock()
-		return nil, nil, StoreError("use the store", fmt.Errorf("%w: it was closed just now", store.ErrUnavailable))
+// behalf: one at a time, and none while the keys stand still or once the set is
+// being closed. The context ends with the set, for calls to AWS; what changes the
+// store must not be cut off by it.
+func (s *Set) alone(ctx context.Context, tried string) (asking context.Context, done func(), err error) {
+	if err := s.turn(ctx); err != nil {
+		return nil, nil, StoreError(tried, err)
 	}
 	asking, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(s.running, cancel)
-	return asking, func() { stop(); cancel(); s.change.Unlock() }, nil
+	return asking, func() { stop(); cancel(); <-s.change }, nil
+}
+
+func (s *Set) turn(ctx context.Context) error {
+	if s.frozen.Load() {
+		return ErrMoving // and whoever froze it holds the turn
+	}
+	select {
+	case s.change <- struct{}{}:
+	case <-ctx.Done():
+		return ErrBusy
+	}
+	switch {
+	case s.frozen.Load():
+		<-s.change
+		return ErrMoving
+	case s.running.Err() != nil:
+		<-s.change
+		return fmt.Errorf("%w: it was closed just now", store.ErrUnavailable)
+	}
+	return nil
 }
 
 func (s *Set) keepReading(ctx context.Context) {
@@ -140,7 +163,7 @@ func (s *Set) keepReading(ctx context.Context) {
 // readNames starts the keys that the index names. Names that can be read are
 // served even where the rest cannot.
 func (s *Set) readNames() {
-	names, err := s.store.Names(s.running)
+	names, err := s.records().Names(s.running)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, name := range names {
@@ -285,7 +308,12 @@ func StoreError(tried string, err error) *api.Error {
 		{store.ErrDamaged, helper.ExitFailed, "record-damaged", "restore the keyring from a backup, or awskey remove the key and add it again"},
 		{store.ErrNewer, helper.ExitFailed, "record-newer", "upgrade awskeyd"},
 		{store.ErrChanged, helper.ExitHeld, "store-changed", "see awskey status"},
+		{ErrMoving, helper.ExitHeld, "busy", "try again in a moment; awskey status shows when they are there"},
 		{ErrBusy, helper.ExitHeld, "busy", "see awskey status before you try again"},
+	}
+	if away, moved := errors.AsType[*store.Elsewhere](err); moved {
+		return api.NewError(helper.ExitRefused, "store-moved", "cannot "+tried+": "+err.Error(),
+			fmt.Sprintf("write backend = %q below [store] in the configuration, then restart awskeyd", away.Store))
 	}
 	// The keychain's errors end in a remedy of their own, which knows more.
 	text, own := err.Error(), ""

@@ -24,6 +24,18 @@ var All = []string{
 	"store.rename.switched",
 	"store.remove.intended",
 
+	// A move of all records to another store, in both.
+	"store.move.intended",
+	"store.move.filling", // the other says that it is not in force
+	"store.move.copied",
+	"store.move.verified",
+	"store.move.switching",
+	"store.move.switched",
+	"store.move.arrived",
+	"store.move.buried", // a record is overwritten, and not removed yet
+	"store.move.removed",
+	"store.move.cleared",
+
 	// The keyring library. All of them can return an error.
 	"keychain.getting",
 	"keychain.setting",
@@ -41,7 +53,10 @@ var All = []string{
 	"daemon.locked",
 	"daemon.listening",
 	"daemon.opened",
-	"daemon.telling", // about to append to the history
+	"daemon.move.frozen",
+	"daemon.move.swapped", // the keys live in the other store
+	"daemon.move.named",   // the configuration says so
+	"daemon.telling",      // about to append to the history
 	"daemon.closing",
 	"daemon.closed",
 	"daemon.marked", // as locked, in the state folder
