@@ -149,13 +149,15 @@ func (w *World) judgeOwner(a rotation.Action, k *accessKey) {
 	}
 }
 
-// judgeEnding judges a key's end at the moment at which AWS carries it out.
-func (w *World) judgeEnding(a rotation.Action, k *accessKey, to state) {
+// judgeEnding judges a key's end at the moment at which AWS carries it out. Leases
+// are held against the clock as it was when the call was sent, wrong by skew: one
+// that was set since, nobody could take into account.
+func (w *World) judgeEnding(a rotation.Action, k *accessKey, to state, skew time.Duration) {
 	w.judgeOwner(a, k)
 	justNow := func(k *accessKey) bool { return k != nil && !k.hand.IsZero() && w.now.Sub(k.hand) < 2*time.Minute }
 	undo := w.judge.undone == k.id
-	if k.active() && k.until.After(w.local()) && !k.leaked && !justNow(k) {
-		w.broken("%s of %s while credentials of it are out for another %s", a.Do, rotation.Short(k.id), k.until.Sub(w.local()))
+	if local := w.now.Add(skew); k.active() && k.until.After(local) && !k.leaked && !justNow(k) {
+		w.broken("%s of %s while credentials of it are out for another %s", a.Do, rotation.Short(k.id), k.until.Sub(local))
 	}
 	if to == gone && k.active() && !justNow(k) && !undo && (!k.until.IsZero() || !k.stored) {
 		w.broken("%s is deleted while Active", rotation.Short(k.id))

@@ -44,7 +44,7 @@ func (w *World) state() uint64 {
 		fmt.Fprint(h, key)
 	}
 	for _, l := range c.late {
-		fmt.Fprint(h, l.at, l.effect, l.action.Target, l.action.Signer.ID, l.user)
+		fmt.Fprint(h, l.at, l.effect, l.action.Target, l.action.Signer.ID, l.user, l.skew)
 	}
 	fmt.Fprint(h, c.turn, c.made, c.dud, c.name, c.denied, c.explicit, c.offline, c.alarm)
 	for _, m := range []map[string][]byte{k.items, k.unsynced, k.lies} {
@@ -54,7 +54,7 @@ func (w *World) state() uint64 {
 		}
 		h.Write(bar)
 	}
-	fmt.Fprint(h, k.late, k.locked, k.empty, k.landed, k.stray, k.lied)
+	fmt.Fprint(h, k.late, k.locked, k.empty, k.landed, k.stray, k.lied, k.liar)
 	if k.odd {
 		fmt.Fprint(h, k.history)
 	}

@@ -145,6 +145,7 @@ type lateCall struct {
 	effect Effect
 	action rotation.Action
 	user   string
+	skew   time.Duration // of the machine's clock when it was sent
 }
 
 // callTime is how long an ordinary call takes.
@@ -168,6 +169,7 @@ func (w *World) answered(r rotation.Result) rotation.Outcome {
 func (w *World) request(e Effect, a rotation.Action, user string) rotation.Outcome {
 	kind := w.effect(e)
 	c := &w.cloud
+	skew := w.skew
 	if kind == Away {
 		c.offline = w.now.Add(w.scenario.away)
 	}
@@ -186,12 +188,12 @@ func (w *World) request(e Effect, a rotation.Action, user string) rotation.Outco
 		return w.answered(rotation.Ambiguous)
 	case Late:
 		if e.changes() {
-			c.late = append(c.late, lateCall{w.now.Add(w.scenario.slow), e, a, user})
+			c.late = append(c.late, lateCall{w.now.Add(w.scenario.slow), e, a, user, skew})
 			return w.answered(rotation.Ambiguous)
 		}
 		w.pass(w.scenario.slow)
 	}
-	o := w.execute(e, a, user, kind == Past)
+	o := w.execute(e, a, user, kind == Past, skew)
 	w.after(kind)
 	if kind == After {
 		w.pass(w.scenario.slow)
@@ -200,8 +202,9 @@ func (w *World) request(e Effect, a rotation.Action, user string) rotation.Outco
 	return o
 }
 
-// execute is what AWS does with a request that has reached it.
-func (w *World) execute(e Effect, a rotation.Action, user string, past bool) rotation.Outcome {
+// execute is what AWS does with a request that has reached it, sent when the
+// machine's clock was wrong by skew.
+func (w *World) execute(e Effect, a rotation.Action, user string, past bool, skew time.Duration) rotation.Outcome {
 	c := &w.cloud
 	s := iam
 	if e == AskSTS {
@@ -230,7 +233,7 @@ func (w *World) execute(e Effect, a rotation.Action, user string, past bool) rot
 		return o
 	case e == AskLook && w.now.Before(w.blind), e == AskLook && w.scenario.blind:
 		return w.answered(rotation.Denied)
-	case !own:
+	case !own && e != AskLook: // which names no user (API_GetAccessKeyLastUsed)
 		return w.answered(rotation.Missing)
 	case (e == AskDeactivate || e == AskActivate || e == AskDelete) && (target == nil || !target.there()):
 		return w.answered(rotation.Missing)
@@ -251,7 +254,7 @@ func (w *World) execute(e Effect, a rotation.Action, user string, past bool) rot
 	case AskCreate:
 		return w.create(o)
 	case AskDeactivate:
-		w.judgeEnding(a, target, inactive)
+		w.judgeEnding(a, target, inactive, skew)
 		if target.active() {
 			target.inactive, target.up = w.now, w.up
 		}
@@ -262,7 +265,7 @@ func (w *World) execute(e Effect, a rotation.Action, user string, past bool) rot
 		target.set(w.now, active)
 		w.touched = true
 	case AskDelete:
-		w.judgeEnding(a, target, gone)
+		w.judgeEnding(a, target, gone, skew)
 		target.set(w.now, gone)
 		w.touched = true
 	}
@@ -333,7 +336,7 @@ func (w *World) arrive() {
 	for len(w.cloud.late) > 0 && !w.now.Before(w.cloud.late[0].at) {
 		l := w.cloud.late[0]
 		w.cloud.late = w.cloud.late[1:]
-		o := w.execute(l.effect, l.action, l.user, false)
+		o := w.execute(l.effect, l.action, l.user, false, l.skew)
 		w.say("aws: the %s of %s is executed late: %s", l.effect, rotation.Short(l.action.Target), o.Result)
 	}
 }

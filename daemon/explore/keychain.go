@@ -32,6 +32,7 @@ type keychain struct {
 
 	// What each item was shown to hold, and does not: nobody can know.
 	lied [2]bool
+	liar bool // it has ever done so
 }
 
 // lateItem is a write that was never confirmed and still comes.
@@ -47,7 +48,7 @@ type lateItem struct {
 func (k *keychain) lie(name string, yes bool) {
 	for i, slot := range []string{keyName + ".a", keyName + ".b"} {
 		if name == slot {
-			k.lied[i] = yes
+			k.lied[i], k.liar = yes, k.liar || yes
 		}
 	}
 }

@@ -146,10 +146,11 @@ func (w *World) reason() string {
 const newVersion = "a new version"
 
 // judgeEnd: at rest there is one key of ours in IAM, and it is a new one unless
-// a person wanted the old one.
+// a person wanted the old one, or somebody else has ended one of ours.
 func (w *World) judgeEnd() {
 	r := w.p.r
-	if r.Current.ID == w.first && !w.judge.wantsOld && w.cloud.key(w.first).hand.IsZero() {
+	meddled := slices.ContainsFunc(w.cloud.keys, func(k accessKey) bool { return !k.hand.IsZero() })
+	if r.Current.ID == w.first && !w.judge.wantsOld && !meddled {
 		w.broken("it comes to rest without a new version")
 	}
 	for i := range w.cloud.keys {

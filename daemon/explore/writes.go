@@ -123,7 +123,7 @@ func (w *World) judgeSaved(was, r rotation.Record, payload []byte) {
 		w.broken("it writes over what another machine wrote")
 	case w.unsynced():
 		w.broken("a write is called done before it is on disk")
-	case k.lied[0] || k.lied[1]: // nobody could know
+	case k.lied[0] || k.lied[1], k.liar && k.landed: // nobody could know: the numbers of slots rest on a lie
 	case v.err != nil || !bytes.Equal(v.payload, payload):
 		w.broken("a write is called done, and the store holds something else")
 	case !v.both && !k.landed:

@@ -112,6 +112,8 @@ func decideOrphan(r Record, m Memory, s Settings, n Now, w waits) Action {
 		return hold(r, n, OrphanUsed, r.Victim.ID, e.Where)
 	case e.Result == OK || slices.Contains(n.Noted, r.Victim.ID):
 		return decided(r)
+	case m.Answer != nil:
+		return refused(r, *m.Answer, n)
 	case !m.recent(n):
 		return list(r, m, s)
 	case find(m.Listed.Keys, r.Victim.ID) == nil:
