@@ -11,7 +11,7 @@ import (
 // storeCmd is the family of verbs about where keys are kept.
 func (a *app) storeCmd() *cobra.Command {
 	store := &cobra.Command{
-		Use:   "store list | migrate TO",
+		Use:   "store list|migrate",
 		Short: "shows where keys can be kept, or moves them",
 		Long: `list shows what can keep keys on this machine, which store is in force, and why
 others cannot be used: nothing is started, unlocked, written or asked. migrate

@@ -54,7 +54,7 @@ func setBackend(path string, data []byte, backend string) ([]byte, error) {
 	edited := placeBackend(data, fmt.Sprintf("%q", backend))
 	l, err := parse(path, edited, now)
 	if err == nil && l.store["backend"].text == backend {
-		return edited, nil
+		return edited, checkStore(l.store)
 	}
 	// Such as `store = {}`, which nothing can be added to line by line.
 	return nil, &Error{File: path, Text: fmt.Sprintf("[store] is written in a form that cannot be edited; write it as [store] with backend = %q below", backend)}

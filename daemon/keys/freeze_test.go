@@ -158,7 +158,7 @@ func TestAFreezeRefusesWhatCannotBeMoved(t *testing.T) {
 			t.Errorf("it stayed frozen: %v", err)
 		}
 		end()
-		d := &oneDown{Items: r.items}
+		d := &oneDown{Items: r.items, name: "work"}
 		d.down.Store(true)
 		set, end = r.open(d, "machine", nil)
 		defer end()
