@@ -18,7 +18,7 @@ import (
 
 // The remedies a person can type or do.
 const (
-	remedyLocked   = "unlock the login keyring (log in to the desktop, or open \"Passwords and Keys\"), then try again"
+	remedyLocked   = "type: awskey unlock, or log in to the desktop"
 	remedyProvider = "log in to the desktop, or start one: gnome-keyring-daemon --start --components=secrets"
 	remedyBus      = "log in to the desktop or install dbus-user-session, then restart awskeyd"
 	remedyFull     = "make room there, then it goes on by itself"
