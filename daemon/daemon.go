@@ -76,7 +76,7 @@ type Daemon struct {
 	asked   atomic.Int64  // when credentials were asked for last, Unix seconds
 
 	mu      sync.Mutex // guards what follows
-	locked  lockedBy   // "" while nobody has locked the store
+	locked  locker     // "" while nobody has locked the store
 	giveUp  func()     // ends the unlocking that waits for a person, if one does
 	callOff func()     // ends what takes long with the store, such as a move; see takeStore
 	noEars  error      // why nobody tells of what lock_on names

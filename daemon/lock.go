@@ -17,25 +17,25 @@ import (
 	"github.com/awskeyd/awskeyd/store/failpoint"
 )
 
-// lockedBy is who or what has locked the store, in the words of [store] lock_on.
+// locker is who or what has locked the store, in the words of [store] lock_on.
 // What a person locked, or what was locked since nobody was there, a person
 // unlocks; the others end by themselves.
-type lockedBy string
+type locker string
 
 const (
-	byPerson lockedBy = "person"
-	byIdle   lockedBy = "idle"
-	byScreen lockedBy = "screen-lock"
-	bySleep  lockedBy = "sleep"
+	byPerson locker = "person"
+	byIdle   locker = "idle"
+	byScreen locker = "screen-lock"
+	bySleep  locker = "sleep"
 )
 
 // over reports whether a lock takes the place of another one.
-func (l lockedBy) over(other lockedBy) bool {
-	rank := map[lockedBy]int{"": 0, bySleep: 1, byScreen: 2, byIdle: 3, byPerson: 4}
+func (l locker) over(other locker) bool {
+	rank := map[locker]int{"": 0, bySleep: 1, byScreen: 2, byIdle: 3, byPerson: 4}
 	return rank[l] > rank[other]
 }
 
-func (l lockedBy) text() string {
+func (l locker) text() string {
 	switch l {
 	case byIdle:
 		return "the store is locked, since nothing was asked for in a while (lock_on)"
@@ -49,7 +49,7 @@ func (l lockedBy) text() string {
 }
 
 // refusal is what everybody is told who asks for a secret meanwhile.
-func (l lockedBy) refusal() *api.Error {
+func (l locker) refusal() *api.Error {
 	return api.NewError(helper.ExitLocked, "locked", "locked", "type: awskey unlock")
 }
 
@@ -59,9 +59,9 @@ const markFile = "locked"
 
 // readMark reads who has locked the store. A mark that cannot be understood was
 // set by a person.
-func readMark(stateDir string) lockedBy {
+func readMark(stateDir string) locker {
 	text, err := os.ReadFile(filepath.Join(stateDir, markFile))
-	by := lockedBy(bytes.TrimSpace(text))
+	by := locker(bytes.TrimSpace(text))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return ""
@@ -73,7 +73,7 @@ func readMark(stateDir string) lockedBy {
 	return by
 }
 
-func (d *Daemon) mark(by lockedBy) error {
+func (d *Daemon) mark(by locker) error {
 	return atomicfile.Write(filepath.Join(d.files.state, markFile), []byte(by+"\n"), 0o600)
 }
 
@@ -96,7 +96,7 @@ func (d *Daemon) Lock(ctx context.Context) (api.Store, error) {
 // lock closes the store. From its first moment on nothing is handed out; it
 // returns when a created access key is stored and every secret is forgotten. The
 // error is of the mark alone.
-func (d *Daemon) lock(by lockedBy) error {
+func (d *Daemon) lock(by locker) error {
 	d.mu.Lock()
 	for _, end := range []func(){d.giveUp, d.callOff} {
 		if end != nil {
@@ -129,7 +129,7 @@ func (d *Daemon) lock(by lockedBy) error {
 
 // unlockedBy opens the store again once what had locked it is over. What
 // somebody else has locked meanwhile stays locked.
-func (d *Daemon) unlockedBy(ctx context.Context, by lockedBy) {
+func (d *Daemon) unlockedBy(ctx context.Context, by locker) {
 	if d.lockedBy() != by {
 		return
 	}
@@ -219,7 +219,7 @@ func (d *Daemon) unlock(ctx context.Context) error {
 	return nil
 }
 
-func (d *Daemon) lockedBy() lockedBy {
+func (d *Daemon) lockedBy() locker {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.locked

@@ -10,7 +10,7 @@ import (
 // occasion is what the machine tells of: something that locks the store begins,
 // or is over.
 type occasion struct {
-	by   lockedBy
+	by   locker
 	over bool
 }
 

@@ -95,7 +95,7 @@ func TestMovesGoUnnoticed(t *testing.T) {
 	s.d = h.start()
 	s.oneKey()
 	s.d.stop()
-	if left, _ := filepath.Glob(filepath.Join(h.path(".local/share/awskeyd/keys"), "awskeyd.work.*")); len(left) != 2 {
+	if left, _ := filepath.Glob(filepath.Join(h.path(".local/share/awskeyd/keys/items"), "awskeyd.work.*")); len(left) != 2 {
 		t.Errorf("in the file store there is %q", left)
 	}
 }

@@ -84,6 +84,9 @@ func (s *Set) take(ctx context.Context, name string, r rotation.Record) (api.Add
 	defer clear(payload)
 	failpoint.At("set.adding")
 	if err := s.records().Add(ctx, name, payload); err != nil {
+		if k := s.landed(ctx, name, err); k != nil && k.holds(r.Current.ID) {
+			return api.AddResult{Key: k.View(), Already: true}, nil
+		}
 		return api.AddResult{}, StoreError("put the key "+name+" into the store", err)
 	}
 	failpoint.At("set.added")
@@ -103,6 +106,29 @@ func (s *Set) take(ctx context.Context, name string, r rotation.Record) (api.Add
 	}
 	s.tell(name, rotation.Event{Name: "added", ID: r.Current.ID, Text: "access key " + rotation.Short(r.Current.ID) + " of " + r.User.Name() + " was taken in"})
 	return api.AddResult{Key: k.View()}, nil
+}
+
+// landed is a key that the store holds although adding it failed: nobody confirmed
+// the write, now or when it was tried before.
+func (s *Set) landed(ctx context.Context, name string, err error) *Key {
+	if !errors.Is(err, store.ErrUnknown) && !errors.Is(err, store.ErrExists) {
+		return nil
+	}
+	names, err := s.records().Names(ctx)
+	i := slices.IndexFunc(names, func(n string) bool { return fold(n) == fold(name) })
+	if err != nil || i < 0 {
+		return nil
+	}
+	s.mu.Lock()
+	k := s.keys[fold(name)]
+	if k == nil {
+		k = s.newKey(names[i])
+		s.begin(k)
+		s.index()
+	}
+	s.mu.Unlock()
+	await(k.looked)
+	return k
 }
 
 // checkAdd refuses what needs no call to AWS to be refused. AWS documents no
@@ -140,6 +166,8 @@ func (s *Set) already(name, id string) (*Key, error) {
 			return k, nil
 		case held:
 			return nil, api.NewError(helper.ExitRefused, "id-held", "access key "+rotation.Short(id)+" is already held by the key "+k.name, "use that key, or awskey rename "+k.name+" "+name)
+		case same && k.unreadable() != nil:
+			return nil, StoreError("tell what the key "+k.name+" holds", k.unreadable())
 		case same:
 			return nil, api.NewError(helper.ExitRefused, "name-taken", "there is already a key "+k.name+" with another access key", "choose another name, or awskey remove "+k.name+" first")
 		}
