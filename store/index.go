@@ -146,7 +146,7 @@ func (s *Store) readPages(ctx context.Context) error {
 	var pages []page
 	for i := 0; i < maxPages; i++ {
 		pg, err := s.readPage(ctx, i)
-		if errors.Is(err, ErrAbsent) && i == 0 && !s.indexed {
+		if i == 0 && !s.indexed && (errors.Is(err, ErrAbsent) || errors.Is(err, ErrDamaged) && s.stillborn(ctx)) {
 			if err = s.proveReadable(ctx); err == nil {
 				s.pages = []page{}
 				s.setMark(Mark{})
@@ -167,6 +167,18 @@ func (s *Store) readPages(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("reading the index: %w", damaged("its pages have no end"))
+}
+
+// stillborn reports whether the index is what a crash leaves of its very first
+// write, which goes to slot a: torn there, and nothing in the other. No record was
+// written yet then.
+func (s *Store) stillborn(ctx context.Context) bool {
+	p, err := s.read(ctx, pageName(0))
+	if err != nil {
+		return false
+	}
+	p.wipe()
+	return errors.Is(p[0].broken, ErrDamaged) && p[0].ours && p[1].absent()
 }
 
 func (s *Store) readPage(ctx context.Context, i int) (page, error) {
@@ -315,7 +327,7 @@ func (s *Store) proveReadable(ctx context.Context) error {
 	}
 	_ = s.items.Remove(ctx, name) // harmless if it stays
 	failpoint.At("store.probe.removed")
-	if _, err := s.readPage(ctx, 0); !errors.Is(err, ErrAbsent) {
+	if _, err := s.readPage(ctx, 0); !errors.Is(err, ErrAbsent) && !(errors.Is(err, ErrDamaged) && s.stillborn(ctx)) {
 		if err == nil {
 			err = fmt.Errorf("%w: it was found on a second look only", ErrUnavailable)
 		}

@@ -28,6 +28,10 @@ func (m *Move) Copy(ctx context.Context) (keys int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	// Its mark names one store alone, and what is left there would be forgotten.
+	if at := m.From.Mark(); at.Stage == Clearing && at.Other != m.ToName {
+		return 0, fmt.Errorf("%w: what an earlier move left in %s is not cleared away yet; make %s available first", ErrUnavailable, at.Other, at.Other)
+	}
 	left, err := m.receptive(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("the store %s: %w", m.ToName, err)
@@ -146,22 +150,6 @@ func (m *Move) receptive(ctx context.Context) (left []string, err error) {
 		}
 	}
 	return slices.DeleteFunc(theirs, func(name string) bool { return slices.Contains(m.names, name) }), nil
-}
-
-// stillborn reports whether the index is what a crash leaves of its very first
-// write, so that there can be no record yet.
-func (s *Store) stillborn(ctx context.Context) bool {
-	p, err := s.read(ctx, pageName(0))
-	if err != nil {
-		return false
-	}
-	p.wipe()
-	for _, h := range p {
-		if !h.absent() && !(errors.Is(h.broken, ErrDamaged) && h.ours) {
-			return false
-		}
-	}
-	return true
 }
 
 // fill writes the index of To and then the records. From its first write on To

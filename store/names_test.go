@@ -233,3 +233,30 @@ func worldOf(t interface {
 	}
 	return world
 }
+
+// A machine that crashes in the midst of the very first write leaves a torn index:
+// no record can have been lost, and a person must be able to begin.
+func TestATornFirstIndexIsABeginning(t *testing.T) {
+	f := storetest.NewFaulty()
+	f.Plan = func(op storetest.Op, item string) storetest.Fault {
+		if op == storetest.Set && item == "_index1.a" {
+			return storetest.Torn
+		}
+		return storetest.OK
+	}
+	wants(t, open(f).Add(ctx, "work", []byte("one")), store.ErrUnknown)
+	f.Plan = nil
+	f.Restart()
+	s := open(f)
+	if names, err := s.Names(ctx); err != nil || len(names) != 0 {
+		t.Errorf("%q %v", names, err)
+	}
+	must(t, s.Add(ctx, "work", []byte("two")))
+	load(t, open(f), "work", "two", true)
+
+	// With anything in the other slot it is damage, and never a beginning.
+	f.Poke("_index1.a", []byte("awskeyd"))
+	f.Poke("_index1.b", []byte("awskeyd"))
+	_, err := open(f).Names(ctx)
+	wants(t, err, store.ErrDamaged)
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/awskeyd/awskeyd/store/failpoint"
 )
@@ -252,7 +253,9 @@ func (s *Store) put(ctx context.Context, record string, m *memory, p pair, paylo
 	if err := s.sync(ctx, m); err != nil {
 		return err // the newest may not be on disk yet, and the older is about to go
 	}
-	first, seq := slot(0), uint64(0)
+	// A new record begins above every number that one of its name, removed since,
+	// can have had: a stray write of that one must not take its place either.
+	first, seq := slot(0), uint64(time.Now().UnixMicro())
 	if n, ok := p.newest(); ok {
 		first, seq = n.other(), p[n].seq
 	}

@@ -180,6 +180,10 @@ func (k *Keychain) useItems(f *folder, wrapped wrappedKey, passphrase secret.Val
 	if err != nil {
 		return f.wrongPassphrase()
 	}
+	// The process that put it in force may have died before that was on disk.
+	if err := syncFolder(f.base); err != nil {
+		return err
+	}
 	if k.ring, err = openRing(f.path, key); err != nil {
 		return err
 	}

@@ -10,7 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/99designs/keyring"
@@ -48,6 +50,7 @@ func (k *Keychain) openPass(Config) error {
 		if now := os.Getenv(passOptions); !strings.Contains(now, options) {
 			os.Setenv(passOptions, strings.TrimSpace(now+" "+options))
 		}
+		unsigned()
 		k.ring, err = keyring.Open(keyring.Config{
 			AllowedBackends: []keyring.BackendType{keyring.PassBackend},
 			PassDir:         p.dir, PassPrefix: passFolder,
@@ -57,6 +60,19 @@ func (k *Keychain) openPass(Config) error {
 	})
 	return explain(err)
 }
+
+// unsigned keeps git, with which pass commits what it writes where its store is
+// under git, from having gpg sign that: it would ask for the passphrase of
+// another key. Git before 2.31 does not know of these variables.
+var unsigned = sync.OnceFunc(func() {
+	n, _ := strconv.Atoi(os.Getenv("GIT_CONFIG_COUNT"))
+	for _, name := range []string{"commit.gpgsign", "pass.signcommits"} {
+		os.Setenv(fmt.Sprintf("GIT_CONFIG_KEY_%d", n), name)
+		os.Setenv(fmt.Sprintf("GIT_CONFIG_VALUE_%d", n), "false")
+		n++
+	}
+	os.Setenv("GIT_CONFIG_COUNT", strconv.Itoa(n))
+})
 
 // findPass finds the programs, the store, and whom it is encrypted to; more are
 // further options of gpg.

@@ -9,6 +9,7 @@ package secret
 import (
 	"crypto/subtle"
 	"log/slog"
+	"runtime"
 	"sync"
 )
 
@@ -36,6 +37,7 @@ func New(text string) Value {
 	c := &cell{b: reserve(len(text))}
 	if c.b == nil {
 		c.b = make([]byte, len(text))
+		runtime.AddCleanup(c, func(b []byte) { clear(b) }, c.b)
 	} else {
 		releaseWith(c)
 	}
