@@ -82,6 +82,7 @@ func (s *Set) take(ctx context.Context, name string, r rotation.Record) (api.Add
 		return api.AddResult{}, api.NewError(helper.ExitFailed, "internal", err.Error(), "")
 	}
 	defer clear(payload)
+	ctx = context.WithoutCancel(ctx) // whoever asked may have left by now; cut off, the outcome would be unknown
 	failpoint.At("set.adding")
 	if err := s.records().Add(ctx, name, payload); err != nil {
 		if k := s.landed(ctx, name, err); k != nil && k.holds(r.Current.ID) {
@@ -221,7 +222,8 @@ func (s *Set) Rename(ctx context.Context, old string, q api.RenameRequest) (api.
 	if err := k.quiet(ctx); err != nil {
 		return api.Key{}, err
 	}
-	k.stop() // one record, one goroutine: the next begins when it has its new name
+	ctx = context.WithoutCancel(ctx) // see take
+	k.stop()                         // one record, one goroutine: the next begins when it has its new name
 	failpoint.At("set.renaming")
 	err = s.records().Rename(ctx, k.name, q.NewName)
 	failpoint.At("set.renamed")
@@ -278,6 +280,7 @@ func (s *Set) Remove(ctx context.Context, name string, q api.RemoveRequest) (api
 	if err := k.quiet(ctx); err != nil && !q.Force {
 		return api.RemoveResult{}, err
 	}
+	ctx = context.WithoutCancel(ctx) // see take
 	k.stop()
 	left := k.ids() // after the stop, which may have ended a half-made one
 	failpoint.At("set.removing")
@@ -296,6 +299,7 @@ func (s *Set) Remove(ctx context.Context, name string, q api.RemoveRequest) (api
 	delete(s.keys, fold(k.name))
 	s.index()
 	s.mu.Unlock()
+	k.forget()
 	s.tell(k.name, rotation.Event{Name: "removed", Text: "removed from the store"})
 	return api.RemoveResult{LeftInIAM: left}, nil
 }

@@ -125,10 +125,13 @@ func (k *Key) do(ctx context.Context, change func(k *Key) (rotation.Record, []ro
 // or to the store is under way.
 var ErrBusy = errors.New("the key is in the middle of a step")
 
-// errNotRead is a key whose record was not looked at yet.
-var errNotRead = errors.New("it has not been read yet")
+// errNotRead is a store, or the record of a key, whose first reading goes on.
+var errNotRead = fmt.Errorf("%w yet", store.ErrHung)
 
 func (k *Key) run(ctx context.Context) {
+	if k.loaded { // taken in or renamed just now
+		close(k.looked)
+	}
 	for fails := 0; !k.loaded; fails++ {
 		err := k.load(ctx)
 		if fails == 0 {
@@ -157,6 +160,9 @@ func (k *Key) run(ctx context.Context) {
 		k.refresh(settings.TTL)
 		if k.set.frozen.Load() && k.still() && !stopping {
 			k.rest(ctx, lookEvery)
+			k.mu.Lock()
+			k.m = k.m.Aged()
+			k.mu.Unlock()
 			continue
 		}
 		a := rotation.Decide(k.r, k.m, settings, n)
@@ -212,7 +218,7 @@ func (k *Key) carryOut(ctx context.Context, a ask) error {
 		return errNotRead
 	case !k.loaded:
 		return k.loadErr
-	case k.m.Created != nil:
+	case k.m.Created != nil && k.m.Barrier == nil:
 		return ErrBusy // its secret is in memory alone: nothing comes before storing it
 	}
 	r, events, err := a.change(k)
@@ -237,7 +243,9 @@ func (k *Key) load(ctx context.Context) error {
 		return k.adopt(rec, r)
 	}
 	k.mu.Lock()
-	k.loadErr = err
+	if !k.loaded { // else the record in hand stays as it is
+		k.loadErr = err
+	}
 	k.mu.Unlock()
 	k.set.log.Warn("cannot read the record of a key", "key", k.name, "error", err)
 	return err

@@ -164,11 +164,13 @@ func (k *Key) undo(ctx context.Context) {
 	failpoint.At("key.undoing")
 	o := k.call(ctx, rotation.Action{Do: rotation.Delete, Signer: by, Target: id})
 	failpoint.At("key.undone")
+	end := "it could not be deleted again either and will be ended later"
 	if o.Result == rotation.OK {
+		end = "it was deleted again"
 		k.mu.Lock()
 		k.m.Created = nil
 		k.mu.Unlock()
 	}
-	k.log(slog.LevelError, "the new access key could not be stored; it was to be deleted again", "access_key_id", id, "result", string(o.Result))
-	k.set.tell(k.name, rotation.Event{Name: "undone", ID: id, Text: "the new access key could not be stored before the service stopped; it was deleted again"})
+	k.log(slog.LevelError, "the new access key could not be stored; "+end, "access_key_id", id, "result", string(o.Result))
+	k.set.tell(k.name, rotation.Event{Name: "undone", ID: id, Text: "the new access key could not be stored before the service stopped; " + end})
 }

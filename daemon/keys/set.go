@@ -70,7 +70,7 @@ func Open(ctx context.Context, o Options) *Set {
 	s := &Set{
 		Options: o, log: o.Log, noted: openNoted(o.StateDir, o.Log), began: time.Now(), change: make(chan struct{}, 1),
 		keys: map[string]*Key{}, running: ctx, looked: make(chan struct{}), again: make(chan struct{}, 1), done: make(chan struct{}),
-		openErr: errors.New("the store has not been read yet"),
+		openErr: errNotRead,
 	}
 	s.store.Store(&o.Store)
 	s.profiles.Store(&map[string]*Key{})

@@ -8,6 +8,7 @@ import (
 
 // decideHeld waits for a person, or for the reason to go away by itself.
 func decideHeld(r Record, m Memory, s Settings, n Now) Action {
+	look := r.Hold.Since.Add(s.waits().again / 24) // not at once: the next List may be older than the one that said so
 	switch {
 	case r.Hold.Code == EndpointChanged && r.Endpoint == s.Endpoint:
 		return Action{Do: Save, Record: released(r, n), Events: []Event{{"released", "", "the endpoint is again the one the key was added through"}}}
@@ -15,6 +16,8 @@ func decideHeld(r Record, m Memory, s Settings, n Now) Action {
 		return Action{Do: Save, Record: released(r, n), Events: []Event{{"released", "", "the clock is right again"}}}
 	case r.Endpoint != s.Endpoint || r.Paused: // no call to an AWS that may be another one
 		return Action{Do: Wait, Why: ForPerson}
+	case r.Hold.Code == SecondKey && n.AWS().Before(look):
+		return Action{Do: Wait, Until: n.local(look), Why: ForPerson}
 	case r.Hold.Code == SecondKey && m.Listed == nil:
 		return list(r, m, s)
 	case r.Hold.Code == SecondKey && len(strangers(m.Listed.Keys, r)) == 0:

@@ -82,6 +82,17 @@ func (m Memory) after(n Now) Memory {
 	}
 }
 
+// Aged leaves out what was proved before the store was away, or the keys stood
+// still: it is seen to again, since the world may be another one by now.
+func (m Memory) Aged() Memory {
+	m = m.anew()
+	m.Wins, m.Shown = 0, false
+	if m.Condemned {
+		m.Condemned, m.Dead = false, enough
+	}
+	return m
+}
+
 // longest is beyond every time between two tries. One further off is the work of
 // a clock that was set back.
 const longest = 2 * time.Hour

@@ -13,7 +13,7 @@ func Observe(r Record, m Memory, a Action, o Outcome, s Settings, n Now) Memory 
 	case Save:
 		if o.Result != OK {
 			m.Stuck = true
-			return trouble(r, m, o, w, n) // what is known will be too old when the store is back
+			return trouble(r, m.Aged(), o, w, n) // what is known will be too old when the store is back
 		}
 		was := m
 		m = m.after(n)
