@@ -14,15 +14,21 @@ import (
 // follow goes to the store in force where the one that the configuration names
 // was left in a move that this process, or one before it, did not end. Which one
 // that is say the stores; the configuration is brought in line. A move that was
-// ended long ago is not followed: then somebody has changed the configuration.
-func (d *Daemon) follow(ctx context.Context, o place) (place, error) {
+// ended long ago is not followed: then somebody has changed the configuration. The
+// other store may ask a person who is there, as the one that was named did.
+func (d *Daemon) follow(ctx context.Context, o place, ask bool) (place, error) {
 	at, err := o.store.ReadMark(ctx)
 	if err != nil || at.Stage != store.Moved && at.Stage != store.Filling {
 		return o, nil // in force, or the set will find what is wrong with it
 	}
-	other, err := d.open(ctx, at.Other, false)
+	other, err := d.open(ctx, at.Other, ask)
+	if err == nil && ask {
+		if err = other.items.Unlock(ctx); err != nil {
+			d.close(other)
+		}
+	}
 	if err != nil {
-		o.items.Close()
+		d.close(o)
 		return place{}, fmt.Errorf("%s: %w", away(at), err)
 	}
 	from, to := o, other
@@ -47,15 +53,26 @@ func away(at store.Mark) error {
 }
 
 // nameStore lets the configuration name the store in force. If it cannot be
-// written, the next start finds the way all the same.
-func (d *Daemon) nameStore(backend string) {
-	if err := config.SetStoreBackend(d.files.configs.User, backend); err != nil {
+// written, the next start finds the way all the same: the stores tell it until
+// what was left is cleared, which waits for the name.
+func (d *Daemon) nameStore(backend string) error {
+	err := config.SetStoreBackend(d.files.configs.User, backend)
+	if err != nil {
 		d.log.Error("cannot write into the configuration where the keys are", "backend", backend, "error", err)
-		d.mu.Lock()
-		d.left.unnamed = err
-		d.mu.Unlock()
 	}
+	d.mu.Lock()
+	d.left.unnamed = err
+	d.mu.Unlock()
 	failpoint.At("daemon.move.named")
+	return err
+}
+
+// unnamed is why the configuration names another store; nil if it need not be
+// changed.
+func (d *Daemon) unnamed() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.left.unnamed
 }
 
 // leftover is what a move has left to do: to clear the store that is not in
@@ -65,6 +82,7 @@ type leftover struct {
 	next    time.Time // when the next one is due
 	wait    time.Duration
 	unnamed error // why the configuration names another store
+	ask     bool  // a person has asked for it: the next try may ask that person
 }
 
 const (
@@ -84,7 +102,17 @@ func (d *Daemon) clearLeft(ctx context.Context) {
 	if !due {
 		return // it was locked just now
 	}
-	err := d.clear(ctx, here, other)
+	d.mu.Lock()
+	ask := d.left.ask
+	d.left.ask = false
+	d.mu.Unlock()
+	err := d.unnamed()
+	if err != nil {
+		err = d.nameStore(here.backend)
+	}
+	if err == nil {
+		err = d.clear(ctx, here, other, ask)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.left.err = err; err == nil {
@@ -113,20 +141,25 @@ func (d *Daemon) toClear() (here place, other string, due bool) {
 	return place{d.backend, d.opened, d.store}, at.Other, at.Stage == store.Clearing
 }
 
-// clearSoon lets it be tried again at once, as a person has asked.
+// clearSoon lets it be tried again at once, as a person has asked who is there.
 func (d *Daemon) clearSoon() {
 	d.mu.Lock()
-	d.left.next = time.Time{}
+	d.left.next, d.left.ask = time.Time{}, d.store != nil && d.store.Mark().Stage == store.Clearing
 	d.mu.Unlock()
 	d.look()
 }
 
-func (d *Daemon) clear(ctx context.Context, here place, other string) error {
-	o, err := d.open(ctx, other, false)
+func (d *Daemon) clear(ctx context.Context, here place, other string, ask bool) error {
+	o, err := d.open(ctx, other, ask)
 	if err != nil {
 		return err
 	}
 	defer d.close(o)
+	if ask {
+		if err := o.items.Unlock(ctx); err != nil {
+			return err
+		}
+	}
 	m := store.Move{From: o.store, FromName: other, To: here.store, ToName: here.backend}
 	return m.Clear(ctx)
 }
@@ -142,10 +175,10 @@ func (d *Daemon) moveWarnings() (list []api.Warning) {
 			list = append(list, w)
 		}
 	}
-	if d.store != nil && d.left.err != nil && d.store.Mark().Stage == store.Clearing {
+	if d.store != nil && d.left.err != nil && d.left.unnamed == nil && d.store.Mark().Stage == store.Clearing {
 		list = append(list, api.Warning{Code: "store-left-behind", Severity: "warning",
 			Text:   fmt.Sprintf("the keys are in %s, and what is left of them in %s could not be taken away yet: %s", d.backend, d.store.Mark().Other, d.left.err),
-			Remedy: "make " + d.store.Mark().Other + " available; awskeyd tries again by itself"})
+			Remedy: "make " + d.store.Mark().Other + " available; awskeyd tries again by itself; if it must ask you, type: awskey store migrate " + d.backend})
 	}
 	if d.left.unnamed != nil && d.config.Store().Backend != d.backend {
 		list = append(list, api.Warning{Code: "store-not-named", Severity: "warning",

@@ -133,11 +133,19 @@ func (d *Daemon) unlockedBy(ctx context.Context, by locker) {
 	if d.lockedBy() != by {
 		return
 	}
-	d.unlocked()
-	d.openStore(ctx, false)
+	d.opening.Lock() // whoever is locking it is seen through first
+	over := d.lockedBy() == by
+	if over {
+		d.unlocked()
+	}
+	d.opening.Unlock()
+	if over {
+		d.openStore(ctx, false)
+	}
 }
 
-// unlocked ends the lock, of which nothing is left in memory or on disk.
+// unlocked ends the lock, of which nothing is left in memory or on disk. With
+// d.opening held.
 func (d *Daemon) unlocked() {
 	if err := d.unmark(); err != nil {
 		d.log.Warn("the store is unlocked, but an awskeyd that begins anew will take it for locked", "error", err)
@@ -158,22 +166,18 @@ const lookLimit = 15 * time.Second
 // Unlock opens the store again, for which the keychain may ask the person who
 // said so. Whatever goes wrong, it is as locked as it was.
 func (d *Daemon) Unlock(ctx context.Context) (api.Store, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	d.mu.Lock()
-	if d.giveUp != nil {
-		d.mu.Unlock()
-		return api.Store{}, api.NewError(helper.ExitHeld, "busy", "the store is being unlocked already", "answer the prompt that is open")
+	waiting, done, err := d.attended(ctx)
+	if err != nil {
+		return api.Store{}, err
 	}
-	d.giveUp = cancel
-	d.mu.Unlock()
-	err := d.unlock(ctx)
+	err = d.unlock(waiting)
+	calledOff := waiting.Err() != nil
+	done()
 	d.mu.Lock()
-	d.giveUp = nil
 	backend, set := d.backend, d.set
 	d.mu.Unlock()
 	switch {
-	case err != nil && ctx.Err() != nil:
+	case err != nil && calledOff:
 		return api.Store{}, api.NewError(helper.ExitLocked, "given-up", "the store was not unlocked: nobody answered in time, or it was called off", "type: awskey unlock")
 	case err != nil:
 		return api.Store{}, keys.StoreError("unlock the store "+backend, err)
@@ -187,6 +191,22 @@ func (d *Daemon) Unlock(ctx context.Context) (api.Store, error) {
 		return api.Store{}, keys.StoreError("read the store "+backend, err)
 	}
 	return d.storeNow(), nil
+}
+
+// attended is for what may wait for a person, once at a time: a lock ends it.
+func (d *Daemon) attended(ctx context.Context) (waiting context.Context, done func(), err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.giveUp != nil {
+		return nil, nil, api.NewError(helper.ExitHeld, "busy", "the store is being unlocked already", "answer the prompt that is open")
+	}
+	waiting, d.giveUp = context.WithCancel(ctx)
+	return waiting, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.giveUp()
+		d.giveUp = nil
+	}, nil
 }
 
 func (d *Daemon) unlock(ctx context.Context) error {
@@ -208,7 +228,7 @@ func (d *Daemon) unlock(ctx context.Context) error {
 	if err := o.items.Unlock(ctx); err != nil {
 		return errors.Join(err, o.items.Close())
 	}
-	if o, err = d.follow(ctx, o); err != nil {
+	if o, err = d.follow(ctx, o, true); err != nil {
 		return err
 	}
 	d.unlocked()

@@ -146,10 +146,12 @@ func (e *ears) hear(ctx context.Context, s *dbus.Signal) {
 		if dbus.Store(s.Body, &begins) != nil {
 			return
 		}
-		e.tell(occasion{by: bySleep, over: !begins})
-		e.letSleep()
-		if !begins {
+		if !begins { // before the store is opened, which may take longer than a question may
 			_ = e.holdSleep(ctx) // refused, the next sleep comes a moment before the lock
+		}
+		e.tell(occasion{by: bySleep, over: !begins})
+		if begins {
+			e.letSleep()
 		}
 	case !e.on.ScreenLock || !e.ours(ctx, s.Path):
 	case s.Name == lockSignal:

@@ -44,11 +44,16 @@ func Main(args []string, env helper.Env, stdout, stderr *os.File, keychains Keyc
 	if err := helper.NoDumps(); err != nil {
 		fmt.Fprintln(stderr, "awskeyd: core dumps cannot be switched off, and may hold secrets: "+err.Error())
 	}
-	err := runner("awskeyd", func(ctx context.Context) error { return Run(ctx, env, keychains, stderr, debug) })
-	if err == nil {
+	var asked context.Context // ends when the system wants the program to stop
+	err := runner("awskeyd", func(ctx context.Context) error {
+		asked = ctx
+		return Run(ctx, env, keychains, stderr, debug)
+	})
+	restart := errors.Is(err, errRestart)
+	if err == nil || restart && asked.Err() != nil {
 		return helper.ExitOK
 	}
-	if errors.Is(err, errRestart) {
+	if restart {
 		err = again()
 	}
 	fmt.Fprintln(stderr, "awskeyd: "+helper.Line(err.Error()))

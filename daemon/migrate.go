@@ -264,7 +264,10 @@ func (d *Daemon) arrive(ctx context.Context, m *migration) error {
 // leave takes the records of the store that was left away.
 func (d *Daemon) leave(ctx context.Context, m *migration) {
 	m.step("clearing", 0)
-	err := m.move.Clear(ctx)
+	err := d.unnamed()
+	if err == nil {
+		err = m.move.Clear(ctx)
+	}
 	d.close(m.from)
 	if err == nil || ctx.Err() != nil { // done, or called off: it is seen to when the store is opened
 		return

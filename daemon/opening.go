@@ -114,12 +114,15 @@ func (d *Daemon) openStore(ctx context.Context, ask bool) {
 		return // none is chosen yet
 	}
 	if err == nil {
-		o, err = d.follow(ctx, o)
+		o, err = d.follow(ctx, o, ask)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	was := d.openErr
 	if d.openErr = err; err != nil {
-		d.log.Error("cannot open the store", "backend", d.backend, "error", err)
+		if was == nil || was.Error() != err.Error() { // it is tried every few seconds
+			d.log.Error("cannot open the store", "backend", d.backend, "error", err)
+		}
 		return
 	}
 	d.begin(ctx, o)

@@ -13,7 +13,6 @@ import (
 	"github.com/awskeyd/awskeyd/daemon/config"
 	"github.com/awskeyd/awskeyd/daemon/keys"
 	"github.com/awskeyd/awskeyd/helper"
-	"github.com/awskeyd/awskeyd/store"
 	"github.com/awskeyd/awskeyd/store/secret"
 )
 
@@ -44,7 +43,7 @@ func (d *Daemon) keySet() (*keys.Set, error) {
 	case d.openErr != nil:
 		return nil, keys.StoreError("open the store "+d.backend, d.openErr)
 	case d.backend != "":
-		return nil, keys.StoreError("open the store "+d.backend, fmt.Errorf("%w yet", store.ErrHung))
+		return nil, api.NewError(helper.ExitLocked, "store-opening", "the store "+d.backend+" is still being opened", "try again in a moment; awskey status says what it waits for")
 	default:
 		return nil, api.NewError(helper.ExitUsage, "no-store", "no store is chosen yet: awskeyd does not know where to keep keys",
 			fmt.Sprintf("write into %s:  [store]  backend = %q  (or another; awskey store list)", d.files.configs.User, config.Backends()[0]))
@@ -242,6 +241,11 @@ func (d *Daemon) Choose(ctx context.Context, r api.ChooseRequest) (api.Backend, 
 
 // choose writes first and opens then: a choice that is not on disk is none.
 func (d *Daemon) choose(ctx context.Context, b api.Backend) (api.Backend, error) {
+	waiting, done, err := d.attended(ctx)
+	if err != nil {
+		return api.Backend{}, err
+	}
+	defer done()
 	if err := config.SetStoreBackend(d.files.configs.User, b.Name); err != nil {
 		return api.Backend{}, api.NewError(helper.ExitFailed, "config", "cannot write the choice down: "+err.Error(), "")
 	}
@@ -252,7 +256,7 @@ func (d *Daemon) choose(ctx context.Context, b api.Backend) (api.Backend, error)
 	d.mu.Lock()
 	d.config = next
 	d.mu.Unlock()
-	d.openStore(context.WithoutCancel(ctx), true)
+	d.openStore(waiting, true)
 	if _, err := d.keySet(); err != nil {
 		return api.Backend{}, err
 	}

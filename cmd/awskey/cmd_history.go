@@ -57,7 +57,11 @@ func (a *app) history(ctx context.Context, name string, limit int, follow bool) 
 		seen[same(e)] = true
 	}
 	if !follow {
-		if len(past) == 0 && !a.json {
+		switch {
+		case len(past) > 0 || a.json:
+		case name != "":
+			a.printf("nothing is written down of %s; awskey list shows what there is\n", name)
+		default:
 			a.printf("nothing has happened yet\n")
 		}
 		return nil

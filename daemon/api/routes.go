@@ -43,14 +43,14 @@ type route struct {
 //	GET    /v1/store/migrate           Migration
 func routes() []route {
 	return []route{
-		{"GET", "/v1/credentials/{profile}", (*server).credentials},
+		{"GET", "/v1/credentials/{profile}", last((*server).credentials)},
 		{"GET", "/v1/status", answer(func(ctx context.Context, svc Service, r *http.Request) (Status, error) {
 			status, err := svc.Status(ctx)
 			status.Keys, status.Profiles, status.Warnings = some(status.Keys), some(status.Profiles), some(status.Warnings)
 			return status, err
 		})},
 		{"GET", "/v1/keys/{name}", named(Service.Key)},
-		{"PUT", "/v1/keys/{name}", namedWith(Service.Add)},
+		{"PUT", "/v1/keys/{name}", last(namedWith(Service.Add))},
 		{"DELETE", "/v1/keys/{name}", namedWith(Service.Remove)},
 		{"POST", "/v1/keys/{name}/rename", namedWith(Service.Rename)},
 		{"POST", "/v1/keys/{name}/rotate", namedWith(Service.Rotate)},
@@ -110,6 +110,15 @@ func newMux(s *server) *http.ServeMux {
 			Remedy: "awskey and awskeyd may be of different versions; compare: awskey version", Status: http.StatusNotFound, Exit: helper.ExitUsage})
 	})
 	return mux
+}
+
+// last ends the connection with this answer. A secret goes through its buffers,
+// and they keep what went through them for as long as it is used.
+func last(serve func(s *server, w http.ResponseWriter, r *http.Request)) func(s *server, w http.ResponseWriter, r *http.Request) {
+	return func(s *server, w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Connection", "close")
+		serve(s, w, r)
+	}
 }
 
 // credentials answers with the service's very bytes. It takes none of the

@@ -226,3 +226,17 @@ func TestJSONHasNoNull(t *testing.T) {
 		}
 	}
 }
+
+// The buffers of a connection keep a secret that went through them until it ends.
+func TestASecretEndsItsConnection(t *testing.T) {
+	for _, request := range []string{
+		"GET /v1/credentials/work HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"PUT /v1/keys/work HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",
+	} {
+		_, path := serve(t, &fake{}, quiet())
+		answer := exchange(t, path, request+"GET /v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+		if strings.Count(answer, "HTTP/1.1 ") != 1 || !strings.HasPrefix(answer, "HTTP/1.1 200 ") {
+			t.Errorf("%.20s is answered with %q", request, answer)
+		}
+	}
+}
