@@ -35,7 +35,7 @@ check: # the checks alone: format, modules, builds, vet and staticcheck on four 
 bench: # the helper's time over an empty program's, and credentials a second
 	@go=$$(.ci/toolchain) && GOTOOLCHAIN=local "$$go" run ./.ci/bench
 
-explore: # searches every fault for one that breaks a promise; EXPLORE=-quick takes seconds
+explore: # searches every fault for one that breaks a promise; EXPLORE=-quick takes a minute or two
 	@go=$$(.ci/toolchain) && GOTOOLCHAIN=local "$$go" run ./cmd/explore $(EXPLORE)
 
 clean:

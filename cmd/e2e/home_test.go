@@ -32,7 +32,7 @@ type home struct {
 	t      *testing.T
 	base   string     // holds all the rest, and nothing else
 	dir    string     // HOME
-	bin    string     // the three programs
+	bin    string     // the three programs, its own
 	varsMu sync.Mutex // guards vars once clients run
 	vars   map[string]string
 
@@ -58,7 +58,7 @@ func newHomeAt(t *testing.T, bin, dir string) *home {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(base) })
-	h := &home{t: t, base: base, dir: filepath.Join(base, "home"), bin: bin}
+	h := &home{t: t, base: base, dir: filepath.Join(base, "home"), bin: ownPrograms(t, bin)}
 	for _, dir := range []string{h.dir, filepath.Join(base, "run")} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
@@ -80,6 +80,24 @@ func newHomeAt(t *testing.T, bin, dir string) *home {
 		"AWSKEYD_SOCKET": filepath.Join(base, "run", "awskeyd", "socket"),
 	}
 	return h
+}
+
+// ownPrograms are links to the programs in a folder that no other home has, so
+// that a process of ours can be told by its path: only root may ask one that is
+// not dumpable for its environment.
+func ownPrograms(t *testing.T, bin string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(filepath.Dir(bin), "awskeyd-e2e-own-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	for _, name := range []string{"awskey", "awskey-helper", "awskeyd"} {
+		if err := os.Link(filepath.Join(bin, name), filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 // env is the home's environment as our packages take it.

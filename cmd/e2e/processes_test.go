@@ -24,17 +24,15 @@ func processIDs() (ids []string) {
 	return ids
 }
 
-// processes are those that were started with the home's HOME, each by its id
-// and the words it was called with. A process that has ended and was not waited
-// for yet has neither.
+// processes are those that run the home's programs or were started with its
+// HOME, each by its id and the words it was called with. A process that has ended
+// and was not waited for yet has neither.
 func (h *home) processes() (list []string) {
 	for _, pid := range processIDs() {
-		environ, err := os.ReadFile(filepath.Join("/proc", pid, "environ"))
-		if err != nil || !bytes.Contains(append([]byte{0}, environ...), []byte("\x00HOME="+h.dir+"\x00")) {
-			continue
-		}
+		environ, _ := os.ReadFile(filepath.Join("/proc", pid, "environ")) // of ours only root may read it
 		words, err := os.ReadFile(filepath.Join("/proc", pid, "cmdline"))
-		if err == nil && len(words) > 0 {
+		ours := bytes.HasPrefix(words, []byte(h.bin+"/")) || bytes.Contains(append([]byte{0}, environ...), []byte("\x00HOME="+h.dir+"\x00"))
+		if err == nil && len(words) > 0 && ours {
 			list = append(list, pid+" "+strings.ReplaceAll(strings.TrimRight(string(words), "\x00"), "\x00", " "))
 		}
 	}
