@@ -3,6 +3,7 @@ package explore
 import (
 	"bytes"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"time"
@@ -81,6 +82,9 @@ func (w *World) judgeText(s string) {
 	}
 }
 
+// viewSeed is of this process alone: the cache of views is.
+var viewSeed = maphash.MakeSeed()
+
 // view is a record as a fresh process would read it.
 type view struct {
 	r       rotation.Record
@@ -91,7 +95,8 @@ type view struct {
 
 func (w *World) view() *view {
 	items := w.keychain.items
-	sum := mix(mix(0, "a", items[keyName+".a"], nil), "b", items[keyName+".b"], nil)
+	// All of both: a torn item begins like a whole one.
+	sum := [2]uint64{maphash.Bytes(viewSeed, items[keyName+".a"]), maphash.Bytes(viewSeed, items[keyName+".b"])}
 	if v := w.record.views[sum]; v != nil {
 		return v
 	}

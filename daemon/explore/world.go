@@ -66,7 +66,7 @@ type mend struct {
 // recorder is what is kept of lives, and shared by all of one worker.
 type recorder struct {
 	table *Table
-	views map[uint64]*view
+	views map[[2]uint64]*view
 	trace []touch // the effects of the life at hand
 	seats []seat  // its points
 	log   func(format string, args ...any)
@@ -239,4 +239,4 @@ func (w *World) say(format string, args ...any) {
 	}
 }
 
-func newRecorder() *recorder { return &recorder{table: newTable(), views: map[uint64]*view{}} }
+func newRecorder() *recorder { return &recorder{table: newTable(), views: map[[2]uint64]*view{}} }

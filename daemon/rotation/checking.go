@@ -21,11 +21,11 @@ func meanwhile(r Record, m Memory, s Settings, n Now, w waits, a Action) Action 
 	case a.Why == ForRetry && m.Stuck:
 		return a // until the store is back, nothing new
 	case m.NewARN != "":
-		next.User.ARN = m.NewARN
+		a := adoptName(r, m)
 		if r.Phase == Held && slices.Contains([]Code{UserGone, AccessDenied, MFARequired}, r.Hold.Code) { // of the old name, perhaps
-			next = released(next, n)
+			a.Record = released(a.Record, n)
 		}
-		return Action{Do: Save, Record: next, Events: []Event{{"renamed", "", "the IAM user is now " + m.NewARN}}}
+		return a
 	case m.Condemned:
 		return replaceDead(r, s, n)
 	case m.Dead >= enough && r.At() == Draining && n.Known && s.Admin == nil && !r.Excused.After(n.AWS()):
@@ -46,6 +46,13 @@ func meanwhile(r Record, m Memory, s Settings, n Now, w waits, a Action) Action 
 		a.Until = due
 	}
 	return a
+}
+
+// adoptName takes the user's new name into the record.
+func adoptName(r Record, m Memory) Action {
+	next := r.clone()
+	next.User.ARN = m.NewARN
+	return Action{Do: Save, Record: next, Events: []Event{{"renamed", "", "the IAM user is now " + m.NewARN}}}
 }
 
 // observeCheck never delays anything else: without network, the next one tells.

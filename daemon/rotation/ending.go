@@ -233,6 +233,13 @@ func decideDeleting(r Record, m Memory, s Settings, n Now, w waits) Action {
 		return look
 	case deleted && m.ListedAt.Sub(m.GoneAt) < w.stale:
 		return look // shown from the past
+	case r.Victim.Decided && r.DeactivatedAt.IsZero():
+		// UpdateAccessKey did not find it, perhaps for want of the user's new name:
+		// once no List can come from the past any more, it is deactivated after all.
+		if until := r.Since.Add(w.stale); n.AWS().Before(until) {
+			return Action{Do: Wait, Until: n.local(until), Why: ForCalls}
+		}
+		return Action{Do: Save, Record: again(enter(r, Deleting, n))}
 	case row.Active && !r.Victim.unused():
 		if m.ListedAt.Sub(m.Showing) >= w.stale {
 			return hold(r, n, Reactivated, r.Victim.ID, "")

@@ -83,6 +83,9 @@ func orphan(r Record, k KeyInfo, n Now) Action {
 		next.Intent = &Intent{At: k.Created, Seen: []string{r.Current.ID}}
 	}
 	next.Victim = &Victim{ID: k.ID, Why: Orphaned, Since: n.AWS()}
+	if k.Created.After(next.Victim.Since) {
+		next.Victim.Since = k.Created // by AWS's own word; our clock may be slow, and not be known to be yet
+	}
 	return Action{Do: Save, Record: next, Events: []Event{{"orphan", k.ID, "an access key of ours, whose secret was lost, will be ended: " + Short(k.ID)}}}
 }
 
@@ -132,6 +135,8 @@ func decideProving(r Record, m Memory, s Settings, n Now, w waits) Action {
 	switch {
 	case r.Back != nil:
 		return decideBack(r, m, s, n, w)
+	case m.NewARN != "" && r.unborn(): // no version in use tells it
+		return adoptName(r, m)
 	case m.proved(s) && r.unborn():
 		next := enter(r, Steady, n)
 		next.Current, next.Next, next.With = *r.Next, nil, ""

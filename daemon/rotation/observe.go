@@ -123,6 +123,8 @@ func observeProve(r Record, m Memory, a Action, o Outcome, s Settings, w waits, 
 		}
 		m.Wins, m.Last = m.Wins+1, n.Awake
 		m = m.calm()
+	case o.Result == OK && r.User.renamed(o.ARN) && r.unborn():
+		m.Wins, m.NewARN = 0, o.ARN
 	case o.Result == OK && r.User.renamed(o.ARN):
 		m.Wins, m.CheckAt = 0, n.Awake // the user has another name: a check by the current version takes it in
 		m.RetryText = "the IAM user is now " + o.ARN

@@ -1,0 +1,64 @@
+package rotation_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/awskeyd/awskeyd/daemon/rotation"
+)
+
+// What the search has found, told once more in few words.
+
+// TestAnOrphanWaitsFromItsCreation: this machine's clock may be an hour slow, and
+// nobody know it yet, when the orphan is named.
+func TestAnOrphanWaitsFromItsCreation(t *testing.T) {
+	slow := at(-time.Hour)
+	slow.Known = false
+	made := t0.Add(time.Second)
+	a := rotation.Decide(creating(), listed(rotation.KeyInfo{ID: idX, Active: true, Created: made}), settings, slow)
+	if a.Do != rotation.Save || a.Record.Victim == nil || a.Record.Victim.Since.Before(made) {
+		t.Errorf("%s: %+v, made %v", a.Do, a.Record.Victim, made)
+	}
+}
+
+// TestWhatUpdateDidNotFindIsNotDeletedAtOnce: the user was renamed between the
+// proof and UpdateAccessKey, and an earlier one that nobody answered was carried
+// out. The victim is Inactive for seconds, and must stay so for days.
+func TestWhatUpdateDidNotFindIsNotDeletedAtOnce(t *testing.T) {
+	r := draining()
+	r.Victim.Decided = true
+	r.Phase, r.Since = rotation.Deleting, t0
+	inactive := []rotation.KeyInfo{{ID: idNew, Active: true}, {ID: idOld}}
+	early := at(time.Minute)
+	m := listed(inactive...)
+	m.ListedAt = early.Local
+	if a := rotation.Decide(r, m, settings, early); a.Do != rotation.Wait {
+		t.Errorf("a List may come from the past, and it does %s", a.Do)
+	}
+	late := at(11 * time.Minute)
+	m.ListedAt = late.Local
+	if a := rotation.Decide(r, m, settings, late); a.Do != rotation.Save || a.Record.Phase != rotation.Draining || !a.Record.Victim.Decided {
+		t.Errorf("%s of %s; it must be deactivated after all", a.Do, a.Record.Phase)
+	}
+	r.Victim.Why = rotation.Orphaned
+	if a := rotation.Decide(r, m, settings, late); a.Do != rotation.Save || a.Record.Phase != rotation.Creating {
+		t.Errorf("an orphan: %s of %s", a.Do, a.Record.Phase)
+	}
+}
+
+// TestAFirstKeyFollowsItsRenamedUser: no version in use tells the new name.
+func TestAFirstKeyFollowsItsRenamedUser(t *testing.T) {
+	r := recs()["unborn-proving"]
+	n := at(time.Minute)
+	m := rotation.Memory{}
+	a := rotation.Decide(r, m, settings, n)
+	if a.Do != rotation.Prove {
+		t.Fatalf("it begins with %s", a.Do)
+	}
+	const renamed = arn + "by"
+	m = rotation.Observe(r, m, a, rotation.Outcome{Result: rotation.OK, Date: n.AWS(), ARN: renamed}, settings, n)
+	n.Local = n.Local.Add(time.Minute)
+	if a = rotation.Decide(r, m, settings, n); a.Do != rotation.Save || a.Record.User.ARN != renamed || a.Record.Phase != rotation.Proving {
+		t.Errorf("%s of %s as %s", a.Do, a.Record.Phase, a.Record.User.ARN)
+	}
+}
