@@ -44,13 +44,14 @@ func Main(args []string, env helper.Env, stdout, stderr *os.File, keychains Keyc
 	if err := helper.NoDumps(); err != nil {
 		fmt.Fprintln(stderr, "awskeyd: core dumps cannot be switched off, and may hold secrets: "+err.Error())
 	}
-	var asked context.Context // ends when the system wants the program to stop
+	stopped := false // the system wanted the program to stop
 	err := runner("awskeyd", func(ctx context.Context) error {
-		asked = ctx
-		return Run(ctx, env, keychains, stderr, debug)
+		err := Run(ctx, env, keychains, stderr, debug)
+		stopped = ctx.Err() != nil // before the runner ends it in any case
+		return err
 	})
 	restart := errors.Is(err, errRestart)
-	if err == nil || restart && asked.Err() != nil {
+	if err == nil || restart && stopped {
 		return helper.ExitOK
 	}
 	if restart {
