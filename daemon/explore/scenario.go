@@ -118,6 +118,16 @@ var Scenarios = []*Scenario{
 	scenario("stopped", "a person stops it while the new key is being proved", loopback(), func(s *Scenario) {
 		s.when, s.then, s.ends = rotation.Proving, "rollback", []string{"held rolled-back"}
 	}),
+	scenario("dropped", "a person has just dropped a new key, which a List from the past does not show", loopback(), func(s *Scenario) {
+		s.begin = func(w *World) rotation.Record {
+			r := imported(w)
+			v := w.create(rotation.Outcome{}).Version
+			w.cloud.key(v.ID).stored = true
+			r.Phase, r.Since, r.Next = rotation.Deleting, w.now, &v
+			r.Victim = &rotation.Victim{ID: v.ID, Why: rotation.Dropped, Since: w.now}
+			return r
+		}
+	}),
 	scenario("leaked", "a person says that the key is known to others", realWorld(), func(s *Scenario) {
 		s.begin = func(w *World) rotation.Record {
 			r, err := rotation.Rotate(imported(w), w.settings, true)
