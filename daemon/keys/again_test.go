@@ -2,6 +2,7 @@ package keys_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,11 +16,27 @@ import (
 // change is carried out or not.
 type stumbling struct {
 	store.Items
+	landed bool
+
+	mu        sync.Mutex
 	calls, at int
-	landed    bool
 }
 
-func (s *stumbling) stumbles() bool { s.calls++; return s.calls == s.at }
+func (s *stumbling) stumbles() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	return s.calls == s.at
+}
+
+// next lets the nth call from now on go wrong; 0: none. It returns how many there
+// were since the last time.
+func (s *stumbling) next(nth int) (calls int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	calls, s.calls, s.at = s.calls, 0, nth
+	return calls
+}
 
 func (s *stumbling) Get(ctx context.Context, name string) ([]byte, error) {
 	if s.stumbles() {
@@ -62,12 +79,10 @@ func TestAnAddThatFailsAnywhereCanBeAskedForAgain(t *testing.T) {
 				items := &stumbling{Items: storetest.NewMemory(), landed: landed}
 				set, end := r.open(items, "machine", nil)
 				synctest.Wait()
-				before := items.calls
-				items.at = before + at
+				items.next(at)
 				_, err := set.Add(context.Background(), "work", request)
-				calls = items.calls - before
+				calls = items.next(0)
 				met = calls >= at
-				items.at = 0
 				time.Sleep(time.Minute)
 				if _, again := set.Add(context.Background(), "work", request); again != nil {
 					t.Errorf("landed %v, call %d: %v, and again: %v", landed, at, err, again)
