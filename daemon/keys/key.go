@@ -297,21 +297,6 @@ func (k *Key) adopt(rec store.Record, r rotation.Record) error {
 	return k.serve(r)
 }
 
-// unreachable is an AWS that cannot be asked because the settings for it are wrong.
-type unreachable struct{ err error }
-
-func (u unreachable) Do(context.Context, string, rotation.Action) rotation.Outcome {
-	return rotation.Outcome{Result: rotation.NotSent, Text: u.err.Error()}
-}
-
-func (u unreachable) User(context.Context, rotation.Version, string) rotation.Outcome {
-	return rotation.Outcome{Result: rotation.NotSent, Text: u.err.Error()}
-}
-
-func (u unreachable) Users(context.Context, rotation.Version) ([]string, rotation.Outcome) {
-	return nil, rotation.Outcome{Result: rotation.NotSent, Text: u.err.Error()}
-}
-
 // serve puts the record's current version into force. With k.mu held.
 func (k *Key) serve(r rotation.Record) error {
 	if r.Current.ID == "" {
