@@ -62,3 +62,30 @@ func TestAFirstKeyFollowsItsRenamedUser(t *testing.T) {
 		t.Errorf("%s of %s as %s", a.Do, a.Record.Phase, a.Record.User.ARN)
 	}
 }
+
+// TestListsBeforeACreateSayNothingOfIt: the clock was set back between the intent
+// and the request, so that a List was read first; then the request was executed
+// late. Three Lists in a row must come after the request.
+func TestListsBeforeACreateSayNothingOfIt(t *testing.T) {
+	r := creating()
+	m := rotation.Memory{Unsent: true}
+	n := at(0)
+	see := func(do rotation.Verb, o rotation.Outcome) {
+		t.Helper()
+		n.Local = n.Local.Add(20 * time.Minute)
+		o.Date = n.AWS()
+		m = rotation.Observe(r, m, rotation.Action{Do: do}, o, settings, n)
+	}
+	before := rotation.Outcome{Result: rotation.OK, Keys: []rotation.KeyInfo{{ID: r.Current.ID, Active: true}}}
+	see(rotation.List, before)
+	see(rotation.Create, rotation.Outcome{Result: rotation.Ambiguous})
+	see(rotation.List, before)
+	see(rotation.List, before)
+	if a := rotation.Decide(r, m, settings, n); a.Do == rotation.Save {
+		t.Errorf("it concludes, and only two Lists came after the request: %+v", a.Record)
+	}
+	see(rotation.List, before)
+	if a := rotation.Decide(r, m, settings, n); a.Do != rotation.Save || a.Record.Phase != rotation.Steady {
+		t.Errorf("three Lists have shown no key, and it does %s", a.Do)
+	}
+}

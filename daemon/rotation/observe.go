@@ -86,8 +86,9 @@ func Observe(r Record, m Memory, a Action, o Outcome, s Settings, n Now) Memory 
 }
 
 // observeCreate tells a clear no from silence: only after a clear no nothing
-// can have been made.
+// can have been made. The Lists before it say nothing of what it made.
 func observeCreate(r Record, m Memory, o Outcome, n Now) Memory {
+	m.Clear = 0
 	m.Unsent = false
 	switch o.Result {
 	case OK:
