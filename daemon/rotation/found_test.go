@@ -89,3 +89,33 @@ func TestListsBeforeACreateSayNothingOfIt(t *testing.T) {
 		t.Errorf("three Lists have shown no key, and it does %s", a.Do)
 	}
 }
+
+// TestRoundsThatAreNotInARowProveNothing: a replica that does not know the next
+// version yet answers between two that do, so that three successes over the
+// whole of prove are not three in a row.
+func TestRoundsThatAreNotInARowProveNothing(t *testing.T) {
+	r := recs()["proving"]
+	m := rotation.Memory{}
+	n := at(0)
+	see := func(result rotation.Result) {
+		t.Helper()
+		n.Local, n.Awake = n.Local.Add(settings.Prove), n.Awake+settings.Prove
+		m = rotation.Observe(r, m, rotation.Action{Do: rotation.Prove, Signer: *r.Next}, rotation.Outcome{Result: result, ARN: r.User.ARN, Date: n.AWS()}, settings, n)
+	}
+	for range 2 {
+		see(rotation.OK)
+		see(rotation.OK)
+		see(rotation.Refused)
+	}
+	see(rotation.OK)
+	n.Local, n.Awake = n.Local.Add(settings.Prove), n.Awake+settings.Prove
+	if a := rotation.Decide(r, m, settings, n); a.Do == rotation.Save && a.Record.Phase == rotation.Draining {
+		t.Error("it switches on rounds that were not in a row")
+	}
+	see(rotation.OK)
+	see(rotation.OK)
+	n.Local, n.Awake = n.Local.Add(time.Second), n.Awake+time.Second
+	if a := rotation.Decide(r, m, settings, n); a.Do != rotation.Save || a.Record.Phase != rotation.Draining {
+		t.Errorf("three in a row, and it does %s", a.Do)
+	}
+}
