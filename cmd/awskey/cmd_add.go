@@ -25,8 +25,10 @@ type adding struct {
 	id          string // --access-key-id
 	secretStdin bool
 	csv         string
+	fromProfile string
 	write       bool
 	create      creating
+	plaintext   []awsfiles.Place // where --from-profile found the key
 }
 
 // addCmd: there is no flag that takes a secret, since arguments can be read by
@@ -44,13 +46,11 @@ With --create an administrator's key makes an access key for an IAM user. It
 goes from AWS straight into the store, and nobody sees it.`,
 		Example: `  awskey add work --write
   awskey add work --csv ~/Downloads/alice_accessKeys.csv
+  awskey add work --from-profile default
   pass show aws/secret | awskey add work --access-key-id AKIA… --secret-stdin
   awskey add ci --create --user ci-robot --with boss --write`,
 		Args: named(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := refuseLater(cmd, "from-profile"); err != nil {
-				return err
-			}
 			add.name = args[0]
 			if err := add.create.check(cmd, add.name); err != nil {
 				return err
@@ -62,9 +62,9 @@ goes from AWS straight into the store, and nobody sees it.`,
 	flags.StringVar(&add.id, "access-key-id", "", "the access key `ID`")
 	flags.BoolVar(&add.secretStdin, "secret-stdin", false, "read the secret from standard input")
 	flags.StringVar(&add.csv, "csv", "", "take both from `FILE`, the console's download")
+	flags.StringVar(&add.fromProfile, "from-profile", "", "take both from the AWS profile `P`, in plaintext")
 	flags.BoolVar(&add.write, "write", false, "write credential_process into the AWS config")
 	add.create.flags(a, cmd)
-	laterFlag(cmd, "from-profile", true)
 	return cmd
 }
 
@@ -75,6 +75,9 @@ func (a *adding) run(cmd *cobra.Command) error {
 	target, noTarget := a.target(a.name)
 	if noTarget != nil && a.write {
 		return noTarget // before anything is asked: what was wanted cannot be done
+	}
+	if a.write && a.fromProfile == target.profile {
+		return usage(cmd, "the plaintext of the AWS profile "+a.name+" stands where --write would write: add it without --write, and it says which lines to replace")
 	}
 	// A daemon that does not answer is told before a secret is typed.
 	if _, err := a.status(ctx); err != nil {
@@ -104,6 +107,9 @@ func (a *adding) run(cmd *cobra.Command) error {
 	}
 	if noTarget != nil {
 		a.note("no AWS profile can use %s yet: %v", a.name, noTarget)
+	}
+	for _, p := range a.plaintext {
+		a.note("%s:%d: the key still stands here in plaintext: delete this line when nothing reads it any more", p.File, p.Line)
 	}
 	if a.csv != "" {
 		return a.offerDeletion(ctx)
@@ -138,15 +144,21 @@ func (a *adding) credentials(cmd *cobra.Command) (id string, key secret.Value, e
 	switch {
 	case a.csv != "" && (a.id != "" || a.secretStdin):
 		return "", key, usage(cmd, "--csv holds both: leave --access-key-id and --secret-stdin out")
+	case a.csv != "" && a.fromProfile != "":
+		return "", key, usage(cmd, "--csv and --from-profile each hold a key: leave one out")
 	case a.csv != "":
 		return readCSV(a.csv)
+	case cmd.Flags().Changed("from-profile") && (a.id != "" || a.secretStdin):
+		return "", key, usage(cmd, "--from-profile holds both: leave --access-key-id and --secret-stdin out")
+	case cmd.Flags().Changed("from-profile"):
+		return a.readProfile()
 	case a.secretStdin && a.id == "":
 		return "", key, usage(cmd, "--secret-stdin needs --access-key-id too")
 	}
 	id = a.id
 	p := a.person()
 	if p == nil && !a.secretStdin {
-		return "", key, usage(cmd, "there is no terminal to ask at; use --access-key-id ID --secret-stdin, or --csv FILE")
+		return "", key, usage(cmd, "there is no terminal to ask at; use --access-key-id ID --secret-stdin, --csv FILE, or --from-profile P")
 	}
 	if id == "" {
 		if id, err = p.ask(cmd.Context(), "Access key id: "); err != nil {
@@ -186,6 +198,20 @@ func readCSV(path string) (string, secret.Value, error) {
 		return "", secret.Value{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return c.AccessKeyID, c.Secret, nil
+}
+
+// readProfile reads what stands in plaintext in the AWS files.
+func (a *adding) readProfile() (string, secret.Value, error) {
+	files, err := a.awsFiles()
+	if err != nil {
+		return "", secret.Value{}, err
+	}
+	s, err := files.Static(a.fromProfile)
+	if err != nil {
+		return "", secret.Value{}, fmt.Errorf("cannot take the key from the AWS files: %w", err)
+	}
+	a.plaintext = s.Places
+	return s.AccessKeyID, s.Secret, nil
 }
 
 // maxSecret is far above the 40 bytes of a secret, in bytes.

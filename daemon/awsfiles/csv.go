@@ -114,21 +114,11 @@ func findColumns(header []string) (columns, error) {
 
 func (c columns) pick(row []string) (Credentials, error) {
 	id, key := strings.TrimSpace(row[c.id]), strings.TrimSpace(row[c.secret])
-	switch {
-	case id == "" && key == "":
+	if id == "" && key == "" {
 		return Credentials{}, nil // a user with a console password alone
-	case id == "":
-		return Credentials{}, errors.New("the access key id is missing")
-	case key == "":
-		return Credentials{}, errors.New("the secret access key is missing; AWS shows it only once, so create another access key")
-	case strings.HasPrefix(id, "ASIA"):
-		return Credentials{}, errors.New("the access key id begins with ASIA, so the key is temporary; awskeyd holds the keys of IAM users, which begin with AKIA")
-	case !accessKeyID.MatchString(id):
-		return Credentials{}, errors.New("the access key id is not one: 16 to 128 capital letters and digits")
-	// No shape is documented for a secret, so only what can be no secret at
-	// all is refused.
-	case len(key) > 256 || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == ',' }):
-		return Credentials{}, errors.New("the secret access key holds a character that no secret has; download the file again, or type the key in")
+	}
+	if err := checkPair(id, key); err != nil {
+		return Credentials{}, err
 	}
 	user := ""
 	if c.user >= 0 {

@@ -45,7 +45,7 @@ func TestReadCSVRefuses(t *testing.T) {
 		"no id":         {head + "," + testSecret + "\n", "line 2 of the CSV file: the access key id is missing"},
 		"bad id":        {head + "AKIA," + testSecret + "\n", "line 2 of the CSV file: the access key id is not one: 16 to 128 capital letters and digits"},
 		"swapped":       {head + testSecret + "," + testID + "\n", "line 2 of the CSV file: the access key id is not one: 16 to 128 capital letters and digits"},
-		"masked secret": {head + testID + ",****** shown once\n", "line 2 of the CSV file: the secret access key holds a character that no secret has; download the file again, or type the key in"},
+		"masked secret": {head + testID + ",****** shown once\n", "line 2 of the CSV file: the secret access key holds a character that no secret has; look at the file, or type the key in"},
 		"huge":          {head + strings.Repeat("x", maxCSV), "the CSV file is longer than 65536 bytes; give the file that the AWS console made for one access key"},
 	} {
 		got, err := ReadCSV(strings.NewReader(c.text))
