@@ -217,10 +217,18 @@ func (h *home) add(name, id, secret string, flags ...string) result {
 		append([]string{"add", name, "--access-key-id", id, "--secret-stdin"}, flags...)...)
 }
 
-// mustAdd takes a key in or ends the test.
+// mustAdd takes a key in or ends the test. While a slow machine still derives
+// the file store's key it does what awskey says then: it tries again.
 func (h *home) mustAdd(name, id, secret string, flags ...string) {
 	h.t.Helper()
-	if r := h.add(name, id, secret, flags...); r.exit != exitDone || r.stderr != "" {
+	var r result
+	eventually(h.t, 20*time.Second, func() string {
+		if r = h.add(name, id, secret, flags...); r.exit == exitLocked && strings.Contains(r.stderr, "is still being opened") {
+			return r.stderr
+		}
+		return ""
+	})
+	if r.exit != exitDone || r.stderr != "" {
 		h.t.Fatalf("awskey add %s: exit %d, %q", name, r.exit, r.stderr)
 	}
 }
