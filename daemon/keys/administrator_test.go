@@ -176,7 +176,9 @@ func TestTheAdministratorComesAndGoes(t *testing.T) {
 				if !r.aws.sign(l.AccessKeyId, l.SecretAccessKey) {
 					t.Errorf("%s is handed out: %+v", l.AccessKeyId, r.key("work"))
 				}
-				if r.key("work").Phase == "steady" {
+				// After began it may be that nothing was sent yet: then the intent is
+				// given up, since certainly nothing was made.
+				if event != "began" && r.key("work").Phase == "steady" {
 					t.Errorf("nobody could have signed: %+v", r.key("work"))
 				}
 				r.addBoss("boss")
