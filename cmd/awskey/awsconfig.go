@@ -125,11 +125,11 @@ func (a *app) takeOut(name string) error {
 		return err
 	}
 	for _, l := range lines {
-		changed, err := files.RemoveCredentialProcess(l.Profile, oursNamed(name))
+		changes, err := files.RemoveCredentialProcess(l.Profile, oursNamed(name))
 		if err != nil {
 			return err
 		}
-		if changed && !a.json {
+		if len(changes) > 0 && !a.json {
 			a.printf("  taken out of %s: the AWS profile %s\n", l.File, l.Profile)
 		}
 	}

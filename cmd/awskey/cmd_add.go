@@ -93,9 +93,11 @@ func (a *adding) run(cmd *cobra.Command) error {
 	}
 	wrote := false
 	if a.write {
-		if wrote, err = target.files.SetCredentialProcess(target.profile, target.command); err != nil {
+		changes, err := target.files.Point(target.profile, target.command, awsfiles.Static{})
+		if err != nil {
 			return fmt.Errorf("%s is taken in, but its AWS profile was not written: %w", a.name, err)
 		}
+		wrote = len(changes) > 0
 	}
 	if a.json {
 		a.document(r)

@@ -205,7 +205,7 @@ func (s *stage) moveIn(ctx context.Context) error {
 	if err := os.Remove(credentials); err != nil {
 		return err
 	}
-	if _, err := (awsfiles.Files{Config: config, Credentials: credentials}).SetCredentialProcess("demo", command); err != nil {
+	if _, err := (awsfiles.Files{Config: config, Credentials: credentials}).Point("demo", command, awsfiles.Static{}); err != nil {
 		return err
 	}
 	s.say("taken into the encrypted store; the plaintext file is gone, and .aws/config says")

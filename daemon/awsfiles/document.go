@@ -3,6 +3,7 @@ package awsfiles
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -17,7 +18,10 @@ import (
 // "a = b" below a value as a property of its own, and an indented "[x]" as a
 // section (aws-sdk-go-v2 config/internal/ini). Where this matters an edit is
 // refused.
-type document struct{ lines []line }
+type document struct {
+	lines []line
+	was   []line // as parsed
+}
 
 type kind int
 
@@ -31,6 +35,7 @@ const (
 
 type line struct {
 	text    string // with its line ending, if it has one
+	origin  int    // the line it was when parsed, counted from 1; 0 for one of ours
 	kind    kind
 	key     string // of an option, in lower case
 	value   string // of an option, without the space around it
@@ -53,7 +58,7 @@ func parse(data []byte) (*document, error) {
 	doc := &document{}
 	inSection, inOption, level := false, false, 0
 	for text := range strings.Lines(string(data)) {
-		l := line{text: text}
+		l := line{text: text, origin: len(doc.lines) + 1}
 		body := text
 		if len(doc.lines) == 0 {
 			body = strings.TrimPrefix(text, bom)
@@ -91,6 +96,7 @@ func parse(data []byte) (*document, error) {
 		}
 		doc.lines = append(doc.lines, l)
 	}
+	doc.was = slices.Clone(doc.lines)
 	return doc, nil
 }
 
@@ -162,6 +168,16 @@ func (d *document) all() []section {
 		found = append(found, section{i, len(d.lines)})
 	}
 	return found
+}
+
+// profile is the AWS profile that a section belongs to, as the AWS CLI names it,
+// else as the Go SDK does; "" for none.
+func (d *document) profile(f form, s section) string {
+	l := d.lines[s.begin]
+	if name := f.pyProfile(l.pyName); name != "" {
+		return name
+	}
+	return f.goProfile(l.goName)
 }
 
 // A form is one of the two ways to name an AWS profile in a section's header.

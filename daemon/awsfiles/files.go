@@ -71,34 +71,37 @@ func read(path string) ([]byte, error) {
 	return data, err
 }
 
-// edit lets change rework the document and writes it back when it says so.
+// edit lets change rework the document, writes it back, and tells what is new.
 // Edits of ours wait for each other. Another program takes no lock, so its
 // write is looked for at the last moment, and the edit done again on top.
-func edit(path string, change func(*document) (bool, error)) (bool, error) {
+func edit(path string, change func(*document) error) ([]Change, error) {
 	unlock, err := lock(filepath.Dir(path))
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	defer unlock()
 	for range 10 {
 		before, err := read(path)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		doc, err := parse(before)
 		if err != nil {
-			return false, fmt.Errorf("%s:%w", path, err)
+			return nil, fmt.Errorf("%s:%w", path, err)
 		}
-		changed, err := change(doc)
-		if err != nil || !changed {
-			return false, err
+		if err := change(doc); err != nil {
+			return nil, err
+		}
+		changes := doc.changes(path)
+		if len(changes) == 0 {
+			return nil, nil
 		}
 		if now, err := read(path); err != nil || !bytes.Equal(now, before) {
 			continue
 		}
-		return true, atomicfile.Edit(path, doc.bytes(), 0o600)
+		return changes, atomicfile.Edit(path, doc.bytes(), 0o600)
 	}
-	return false, fmt.Errorf("%s is being changed by another program; try again when it has finished", path)
+	return nil, fmt.Errorf("%s is being changed by another program; try again when it has finished", path)
 }
 
 // lock serialises our own edits in one folder and leaves nothing behind: the

@@ -138,7 +138,7 @@ func TestReadersSeeTheEditAndNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 		cliBefore, goBefore := cli.profiles(t, f.Config), goProfiles(t, f)
-		_, err := f.SetCredentialProcess("work", helperLine)
+		_, err := f.Point("work", helperLine, Static{})
 		if err != nil {
 			if text(t, f.Config) != before {
 				t.Fatalf("refused, and yet changed: %v", err)
@@ -220,7 +220,7 @@ func TestReadersRunTheCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.SetCredentialProcess("work", command); err != nil {
+	if _, err := f.Point("work", command, Static{}); err != nil {
 		t.Fatal(err)
 	}
 
@@ -256,8 +256,7 @@ func FuzzDocument(f *testing.F) {
 		if command == "" || trim(command) != command || strings.ContainsFunc(command, isControl) {
 			return // refused before a document is touched
 		}
-		changed, err := doc.set("work", command)
-		if err != nil || !changed {
+		if err := doc.set("work", command, Static{}); err != nil || len(doc.changes("x")) == 0 {
 			if !bytes.Equal(doc.bytes(), data) {
 				t.Fatalf("%q is printed as %q", data, doc.bytes())
 			}
@@ -269,11 +268,11 @@ func FuzzDocument(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q: %v", doc.bytes(), err)
 		}
-		if changed, err := again.set("work", command); changed || err != nil {
-			t.Fatalf("%q: set again: %v %v", doc.bytes(), changed, err)
+		if err := again.set("work", command, Static{}); err != nil || len(again.changes("x")) > 0 {
+			t.Fatalf("%q: set again: %v %v", doc.bytes(), again.changes("x"), err)
 		}
-		if changed, err := again.remove(configForm, "work", func(c string) bool { return c == command }); !changed || err != nil {
-			t.Fatalf("%q: remove: %v %v", doc.bytes(), changed, err)
+		if err := again.remove(configForm, "work", func(c string) bool { return c == command }); err != nil || len(again.changes("x")) == 0 {
+			t.Fatalf("%q: remove: %v %v", doc.bytes(), again.changes("x"), err)
 		}
 		if _, err := parse(again.bytes()); err != nil {
 			t.Fatalf("%q: %v", again.bytes(), err)

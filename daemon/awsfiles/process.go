@@ -16,67 +16,72 @@ const processKey = "credential_process"
 // into an AWS file without any quoting.
 var profileName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// SetCredentialProcess makes command the credential_process of an AWS profile
-// in the config file, and reports whether anything had to change. A profile
-// that is not there yet is added at the end; a file that is not there is made
-// with mode 0600, its folder with 0700. It refuses a profile that gets its
-// credentials in another way, in either file: readers disagree about which
-// way wins.
-func (f Files) SetCredentialProcess(profile, command string) (bool, error) {
-	if !profileName.MatchString(profile) {
-		return false, fmt.Errorf("%q cannot be the name of an AWS profile here; use letters, digits, dots, dashes and underscores", profile)
-	}
-	if command == "" || trim(command) != command || strings.ContainsFunc(command, isControl) {
-		return false, fmt.Errorf("%q cannot stand on a %s line", command, processKey)
-	}
+// sectionName is what a new section can be named without quotes, of which the
+// readers think differently: the AWS CLI splits a header like a shell, the Go SDK
+// cuts it at a comment.
+var sectionName = regexp.MustCompile(`^[A-Za-z0-9_@+.][A-Za-z0-9._@:/+=,-]{0,127}$`)
+
+// Point makes command the credential_process of an AWS profile in the config file,
+// and returns what had to change for it. A profile that is not there yet is added at
+// the end; a file that is not there is made with mode 0600, its folder with 0700.
+// It refuses a profile that gets its credentials in another way, in either file:
+// readers disagree about which way wins. Only the plaintext key beside may stand
+// there, since it is the one that command answers with: then every reader signs with
+// the same key, whichever way it prefers.
+func (f Files) Point(profile, command string, beside Static) ([]Change, error) {
 	if err := os.MkdirAll(filepath.Dir(f.Config), 0o700); err != nil {
-		return false, err
+		return nil, err
 	}
-	return edit(f.Config, func(doc *document) (bool, error) {
-		if err := f.checkCredentials(profile); err != nil {
-			return false, err
-		}
-		changed, err := doc.set(profile, command)
+	return edit(f.Config, func(doc *document) error {
+		credentials, err := openFile(f.forms()[1])
 		if err != nil {
-			return false, fmt.Errorf("%s:%w", f.Config, err)
+			return err
 		}
-		return changed, nil
+		return opened{{f.forms()[0], doc}, credentials}.point(profile, command, beside)
 	})
 }
 
-func isControl(r rune) bool { return r < ' ' || r == 0x7f }
-
-// checkCredentials refuses when the credentials file, which most readers
-// prefer, gives the profile credentials of its own.
-func (f Files) checkCredentials(profile string) error {
-	data, err := read(f.Credentials)
-	if err != nil {
-		return err
+// point is Point on files in memory.
+func (files opened) point(profile, command string, beside Static) error {
+	if command == "" || trim(command) != command || strings.ContainsFunc(command, isControl) {
+		return fmt.Errorf("%q cannot stand on a %s line", command, processKey)
 	}
-	doc, err := parse(data)
-	if err != nil {
-		return fmt.Errorf("%s:%w", f.Credentials, err)
-	}
-	found, _ := doc.sections(credentialsForm, profile, false)
-	for _, s := range found {
-		if err := doc.otherWays(s, profile, true); err != nil {
-			return fmt.Errorf("%s:%w", f.Credentials, err)
+	if beside.AccessKeyID != "" {
+		if s, err := files.static(profile); err != nil {
+			return err
+		} else if s.AccessKeyID != "" && !s.same(beside) {
+			return fmt.Errorf("%s:%d: another access key stands in the AWS profile %s by now", s.Places[0].File, s.Places[0].Line, profile)
 		}
+	}
+	config, credentials := files[0], files[1]
+	found, _ := credentials.doc.sections(credentialsForm, profile, false)
+	for _, s := range found {
+		if err := credentials.doc.otherWays(s, profile, true, beside); err != nil {
+			return fmt.Errorf("%s:%w", credentials.path, err)
+		}
+	}
+	if err := config.doc.set(profile, command, beside); err != nil {
+		return fmt.Errorf("%s:%w", config.path, err)
 	}
 	return nil
 }
 
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
 // otherWays fails when the section names credentials other than by
-// credential_process, or in the credentials file (all) by any means. Keys as
-// in the "Standardized credential providers" of the AWS SDKs and tools
-// reference guide.
-func (d *document) otherWays(s section, profile string, all bool) error {
+// credential_process and the plaintext key beside, or in the credentials file (all)
+// by any means. Keys as in the "Standardized credential providers" of the AWS SDKs
+// and tools reference guide.
+func (d *document) otherWays(s section, profile string, all bool, beside Static) error {
 	var ways []string
 	first := 0
 	d.options(s, func(at int, key string, _ bool) {
 		switch key {
-		case "aws_access_key_id", "aws_secret_access_key", "aws_session_token", "role_arn", "source_profile",
-			"credential_source", "web_identity_token_file", "login_session":
+		case "aws_access_key_id", "aws_secret_access_key":
+			if beside.AccessKeyID != "" {
+				return
+			}
+		case "aws_session_token", "role_arn", "source_profile", "credential_source", "web_identity_token_file", "login_session":
 		case processKey:
 			if !all {
 				return
@@ -100,18 +105,21 @@ func (d *document) otherWays(s section, profile string, all bool) error {
 	return fmt.Errorf("%d: the AWS profile %s already gets its credentials by %s; delete these lines, or use another name", first, profile, strings.Join(ways, ", "))
 }
 
-func (d *document) set(profile, command string) (bool, error) {
+func (d *document) set(profile, command string, beside Static) error {
 	found, err := d.sections(configForm, profile, true)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if len(found) == 0 {
+		if !sectionName.MatchString(profile) {
+			return fmt.Errorf("%d: no section can be named for the AWS profile %q so that every program reads it alike; rename the profile: letters, digits and . _ @ : / + = , - only", len(d.lines)+1, profile)
+		}
 		d.appendSection(profile, command)
-		return true, nil
+		return nil
 	}
 	s := found[0]
-	if err := d.otherWays(s, profile, false); err != nil {
-		return false, err
+	if err := d.otherWays(s, profile, false, beside); err != nil {
+		return err
 	}
 	var at []int
 	hiddenAt := -1
@@ -125,9 +133,9 @@ func (d *document) set(profile, command string) (bool, error) {
 	})
 	switch {
 	case hiddenAt >= 0:
-		return false, fmt.Errorf("%d: the AWS CLI takes this indented line for a part of the value above it; delete the line", hiddenAt+1)
+		return fmt.Errorf("%d: the AWS CLI takes this indented line for a part of the value above it; delete the line", hiddenAt+1)
 	case len(at) > 1:
-		return false, fmt.Errorf("%d: the AWS profile %s has a second %s, and the AWS CLI refuses such a file; delete one of the two", at[1]+1, profile, processKey)
+		return fmt.Errorf("%d: the AWS profile %s has a second %s, and the AWS CLI refuses such a file; delete one of the two", at[1]+1, profile, processKey)
 	case len(at) == 1:
 		return d.setLine(at[0], profile, command)
 	}
@@ -138,34 +146,34 @@ func (d *document) set(profile, command string) (bool, error) {
 	for i := s.begin; i < s.end; i++ {
 		switch d.lines[i].kind {
 		case junk:
-			return false, fmt.Errorf("%d: this line is neither a setting nor a comment, and the AWS CLI refuses such a file; delete the line", i+1)
+			return fmt.Errorf("%d: this line is neither a setting nor a comment, and the AWS CLI refuses such a file; delete the line", i+1)
 		case plain:
 		default:
 			last = i
 		}
 	}
 	if s.end < len(d.lines) && trim(d.lines[s.end].text[:1]) == "" {
-		return false, fmt.Errorf("%d: this section is indented, and the AWS CLI would take it for a part of the line above; move it to the start of the line", s.end+1)
+		return fmt.Errorf("%d: this section is indented, and the AWS CLI would take it for a part of the line above; move it to the start of the line", s.end+1)
 	}
 	d.insert(last, processKey+" = "+command)
-	return true, nil
+	return nil
 }
 
 // setLine replaces the value of the line i.
-func (d *document) setLine(i int, profile, command string) (bool, error) {
+func (d *document) setLine(i int, profile, command string) error {
 	l := &d.lines[i]
 	if d.continues(i) {
-		return false, fmt.Errorf("%d: the value of %s goes on in the next line; delete both", i+1, processKey)
+		return fmt.Errorf("%d: the value of %s goes on in the next line; delete both", i+1, processKey)
 	}
 	if l.value == command {
-		return false, nil
+		return nil
 	}
 	if l.value != "" && program(l.value) != program(command) {
-		return false, fmt.Errorf("%d: the AWS profile %s runs another %s; delete that line, or use another name", i+1, profile, processKey)
+		return fmt.Errorf("%d: the AWS profile %s runs another %s; delete that line, or use another name", i+1, profile, processKey)
 	}
 	l.text = l.text[:l.valueAt] + command + l.text[len(strings.TrimRight(l.text, "\r\n")):]
 	l.value = command
-	return true, nil
+	return nil
 }
 
 // insert puts a line of its own behind line i. The other bytes stay, also a

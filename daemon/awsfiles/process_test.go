@@ -43,7 +43,7 @@ func text(t rapid.TB, path string) string {
 	return string(data)
 }
 
-func TestSetCredentialProcess(t *testing.T) {
+func TestPoint(t *testing.T) {
 	const line = "credential_process = " + helperLine
 	for name, c := range map[string]struct{ before, after string }{
 		"empty file":         {"", "[profile work]\n" + line + "\n"},
@@ -68,31 +68,31 @@ func TestSetCredentialProcess(t *testing.T) {
 		"mark before header": {bom + "[profile work]\nregion=x\n", bom + "[profile work]\nregion=x\n" + line + "\n"},
 	} {
 		f := files(t, c.before, "[other]\naws_access_key_id = x\n")
-		changed, err := f.SetCredentialProcess("work", helperLine)
-		if got := text(t, f.Config); err != nil || got != c.after || changed != (c.before != c.after) {
+		changed, err := f.Point("work", helperLine, Static{})
+		if got := text(t, f.Config); err != nil || got != c.after || len(changed) > 0 != (c.before != c.after) {
 			t.Errorf("%s: %v %v\n got %q\nwant %q", name, changed, err, got, c.after)
 			continue
 		}
-		if changed, err := f.SetCredentialProcess("work", helperLine); changed || err != nil || text(t, f.Config) != c.after {
+		if changed, err := f.Point("work", helperLine, Static{}); len(changed) > 0 || err != nil || text(t, f.Config) != c.after {
 			t.Errorf("%s: not idempotent: %v %v", name, changed, err)
 		}
 	}
 }
 
-func TestSetDefaultProfile(t *testing.T) {
+func TestPointDefaultProfile(t *testing.T) {
 	for before, after := range map[string]string{
 		"[profile a]\nregion=x\n":  "[profile a]\nregion=x\n\n[default]\ncredential_process = h default\n",
 		"[default]\nregion=x\n":    "[default]\nregion=x\ncredential_process = h default\n",
 		"[profile default]\nx=y\n": "[profile default]\nx=y\ncredential_process = h default\n",
 	} {
 		f := files(t, before, "-")
-		if _, err := f.SetCredentialProcess("default", "h default"); err != nil || text(t, f.Config) != after {
+		if _, err := f.Point("default", "h default", Static{}); err != nil || text(t, f.Config) != after {
 			t.Errorf("%q became %q: %v", before, text(t, f.Config), err)
 		}
 	}
 }
 
-func TestSetRefuses(t *testing.T) {
+func TestPointRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ config, credentials, file, want string }{
 		"static keys":      {"[profile work]\naws_access_key_id = AKIA\naws_secret_access_key = canary\n", "", "config", ":2: the AWS profile work already gets its credentials by aws_access_key_id (line 2), aws_secret_access_key (line 3); delete these lines, or use another name"},
 		"role":             {"[default]\n[profile work]\nROLE_ARN: arn\n", "", "config", ":3: the AWS profile work already gets its credentials by role_arn (line 3); delete that line, or use another name"},
@@ -115,8 +115,8 @@ func TestSetRefuses(t *testing.T) {
 	} {
 		f := files(t, c.config, c.credentials)
 		path := filepath.Join(filepath.Dir(f.Config), c.file)
-		changed, err := f.SetCredentialProcess("work", helperLine)
-		if changed || err == nil || err.Error() != path+c.want {
+		changed, err := f.Point("work", helperLine, Static{})
+		if changed != nil || err == nil || err.Error() != path+c.want {
 			t.Errorf("%s:\n got %v %v\nwant %s", name, changed, err, path+c.want)
 		}
 		if text(t, f.Config) != c.config || text(t, f.Credentials) != c.credentials {
@@ -125,10 +125,10 @@ func TestSetRefuses(t *testing.T) {
 	}
 }
 
-func TestSetRefusesArguments(t *testing.T) {
+func TestPointRefusesArguments(t *testing.T) {
 	f := files(t, "-", "-")
 	for _, c := range [][2]string{{"a b", "x"}, {"a]", "x"}, {"", "x"}, {"-a", "x"}, {"work", ""}, {"work", " x"}, {"work", "x\ny = z"}, {"work", "x\r"}} {
-		if _, err := f.SetCredentialProcess(c[0], c[1]); err == nil {
+		if _, err := f.Point(c[0], c[1], Static{}); err == nil {
 			t.Errorf("%q was accepted", c)
 		}
 	}
@@ -137,10 +137,10 @@ func TestSetRefusesArguments(t *testing.T) {
 	}
 }
 
-func TestSetMakesFolderAndKeepsModeAndLink(t *testing.T) {
+func TestPointMakesFolderAndKeepsModeAndLink(t *testing.T) {
 	home := t.TempDir()
 	f := Locate(func(string) string { return "" }, home)
-	if _, err := f.SetCredentialProcess("work", helperLine); err != nil {
+	if _, err := f.Point("work", helperLine, Static{}); err != nil {
 		t.Fatal(err)
 	}
 	for path, mode := range map[string]os.FileMode{filepath.Dir(f.Config): 0o700, f.Config: 0o600} {
@@ -158,7 +158,7 @@ func TestSetMakesFolderAndKeepsModeAndLink(t *testing.T) {
 	if err := os.Symlink("../dotfiles", f.Config); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.SetCredentialProcess("b", helperLine); err != nil {
+	if _, err := f.Point("b", helperLine, Static{}); err != nil {
 		t.Fatal(err)
 	}
 	if info, _ := os.Stat(target); info.Mode().Perm() != 0o640 {
@@ -182,7 +182,7 @@ func TestConcurrentEdits(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {
-			if _, err := f.SetCredentialProcess(fmt.Sprint("p", i), helperLine); err != nil {
+			if _, err := f.Point(fmt.Sprint("p", i), helperLine, Static{}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -231,14 +231,14 @@ func TestLock(t *testing.T) {
 func TestForeignWriteIsKept(t *testing.T) {
 	f := files(t, "[default]\n", "-")
 	first := true
-	_, err := edit(f.Config, func(d *document) (bool, error) {
+	_, err := edit(f.Config, func(d *document) error {
 		if first {
 			first = false
 			if err := os.WriteFile(f.Config, []byte("[default]\nregion=new\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
-		return d.set("work", helperLine)
+		return d.set("work", helperLine, Static{})
 	})
 	if got := text(t, f.Config); err != nil || !strings.HasPrefix(got, "[default]\nregion=new\n\n[profile work]\n") {
 		t.Errorf("%q %v", got, err)
@@ -263,7 +263,7 @@ func TestRemoveAndPointingTo(t *testing.T) {
 			t.Errorf("%s: %v %v", name, points, err)
 		}
 		changed, err := f.RemoveCredentialProcess("work", isOurs)
-		if got := text(t, f.Config); err != nil || got != c.after || changed != (c.before != c.after) {
+		if got := text(t, f.Config); err != nil || got != c.after || len(changed) > 0 != (c.before != c.after) {
 			t.Errorf("%s: %v %v\n got %q\nwant %q", name, changed, err, got, c.after)
 		}
 		if points, err := f.PointingTo(isOurs); err != nil || len(points) > 0 {
@@ -283,7 +283,7 @@ func TestPointingToNamesPlaces(t *testing.T) {
 	if got, err := none.PointingTo(func(string) bool { return true }); err != nil || len(got) > 0 {
 		t.Errorf("%v %v", got, err)
 	}
-	if changed, err := none.RemoveCredentialProcess("x", func(string) bool { return true }); changed || err != nil {
+	if changed, err := none.RemoveCredentialProcess("x", func(string) bool { return true }); changed != nil || err != nil {
 		t.Errorf("%v %v", changed, err)
 	}
 }

@@ -20,22 +20,15 @@ type Pointer struct {
 // PointingTo lists the credential_process lines, in both files, whose command
 // isOurs accepts.
 func (f Files) PointingTo(isOurs func(command string) bool) ([]Pointer, error) {
+	files, err := f.open()
+	if err != nil {
+		return nil, err
+	}
 	var found []Pointer
-	for _, file := range f.forms() {
-		data, err := read(file.path)
-		if err != nil {
-			return nil, err
-		}
-		doc, err := parse(data)
-		if err != nil {
-			return nil, fmt.Errorf("%s:%w", file.path, err)
-		}
+	for _, file := range files {
+		doc := file.doc
 		for _, s := range doc.all() {
-			l := doc.lines[s.begin]
-			profile := file.form.pyProfile(l.pyName)
-			if profile == "" {
-				profile = file.form.goProfile(l.goName)
-			}
+			profile := doc.profile(file.form, s)
 			if profile == "" {
 				continue
 			}
@@ -50,41 +43,30 @@ func (f Files) PointingTo(isOurs func(command string) bool) ([]Pointer, error) {
 }
 
 // RemoveCredentialProcess takes the credential_process lines of an AWS profile
-// whose command isOurs accepts out of both files, and reports whether there
-// were any. A section of the config that held nothing else goes with its line.
-func (f Files) RemoveCredentialProcess(profile string, isOurs func(command string) bool) (bool, error) {
-	removed := false
+// whose command isOurs accepts out of both files, and returns what went. A section
+// of the config that held nothing else goes with its line.
+func (f Files) RemoveCredentialProcess(profile string, isOurs func(command string) bool) ([]Change, error) {
+	var all []Change
 	for _, file := range f.forms() {
 		if _, err := os.Stat(file.path); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		changed, err := edit(file.path, func(doc *document) (bool, error) {
-			changed, err := doc.remove(file.form, profile, isOurs)
-			if err != nil {
-				return false, fmt.Errorf("%s:%w", file.path, err)
+		changes, err := edit(file.path, func(doc *document) error {
+			if err := doc.remove(file.form, profile, isOurs); err != nil {
+				return fmt.Errorf("%s:%w", file.path, err)
 			}
-			return changed, nil
+			return nil
 		})
-		removed = removed || changed
+		all = append(all, changes...)
 		if err != nil {
-			return removed, err
+			return all, err
 		}
 	}
-	return removed, nil
+	return all, nil
 }
 
-type formedFile struct {
-	path string
-	form form
-}
-
-func (f Files) forms() []formedFile {
-	return []formedFile{{f.Config, configForm}, {f.Credentials, credentialsForm}}
-}
-
-func (d *document) remove(f form, profile string, isOurs func(string) bool) (bool, error) {
+func (d *document) remove(f form, profile string, isOurs func(string) bool) error {
 	found, _ := d.sections(f, profile, false)
-	changed := false
 	for _, s := range slices.Backward(found) { // so that earlier line numbers stay true
 		var ours []int
 		rest := 0
@@ -93,7 +75,7 @@ func (d *document) remove(f form, profile string, isOurs func(string) bool) (boo
 			switch {
 			case l.kind == option && l.key == processKey && isOurs(l.value):
 				if d.continues(i) {
-					return false, fmt.Errorf("%d: the value of %s goes on in the next line; delete both", i+1, processKey)
+					return fmt.Errorf("%d: the value of %s goes on in the next line; delete both", i+1, processKey)
 				}
 				ours = append(ours, i)
 			case trim(l.text) != "":
@@ -103,7 +85,6 @@ func (d *document) remove(f form, profile string, isOurs func(string) bool) (boo
 		if len(ours) == 0 {
 			continue
 		}
-		changed = true
 		for _, i := range slices.Backward(ours) {
 			d.lines = slices.Delete(d.lines, i, i+1)
 		}
@@ -111,7 +92,7 @@ func (d *document) remove(f form, profile string, isOurs func(string) bool) (boo
 			d.dropHeader(s.begin)
 		}
 	}
-	return changed, nil
+	return nil
 }
 
 // dropHeader takes out the header of an empty section, and the blank line

@@ -3,6 +3,7 @@ package awsfiles
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/awskeyd/awskeyd/store/secret"
@@ -27,35 +28,41 @@ type Place struct {
 // "Location of the shared files"). Half a pair, a temporary key, and what readers
 // would read differently are refused, each with its line. No error quotes a value.
 func (f Files) Static(profile string) (Static, error) {
+	files, err := f.open()
+	if err != nil {
+		return Static{}, err
+	}
+	found, err := files.static(profile)
+	if err == nil && found.AccessKeyID == "" {
+		err = fmt.Errorf("no access key stands in the AWS profile %s, neither in %s nor in %s", profile, f.Credentials, f.Config)
+	}
+	return found, err
+}
+
+// static is the access key of the profile in both files; none is no error.
+func (files opened) static(profile string) (Static, error) {
 	var found Static
-	files := f.forms()
-	for _, file := range []formedFile{files[1], files[0]} {
-		data, err := read(file.path)
-		if err != nil {
-			return Static{}, err
-		}
-		doc, err := parse(data)
-		if err != nil {
-			return Static{}, fmt.Errorf("%s:%w", file.path, err)
-		}
-		s, err := doc.static(file, profile)
+	for _, file := range slices.Backward(files) {
+		s, err := file.doc.static(file.formedFile, profile)
 		switch {
 		case err != nil:
 			return Static{}, fmt.Errorf("%s:%w", file.path, err)
 		case s.AccessKeyID == "":
 		case found.AccessKeyID == "":
 			found = s
-		case found.AccessKeyID == s.AccessKeyID && found.Secret.Equal(s.Secret):
+		case found.same(s):
 			found.Places = append(found.Places, s.Places...)
 		default:
 			return Static{}, fmt.Errorf("%s:%d: the AWS profile %s has one access key here and another in %s, line %d, which is the one in use; delete the one that is not meant",
 				file.path, s.Places[0].Line, profile, found.Places[0].File, found.Places[0].Line)
 		}
 	}
-	if found.AccessKeyID == "" {
-		return Static{}, fmt.Errorf("no access key stands in the AWS profile %s, neither in %s nor in %s", profile, f.Credentials, f.Config)
-	}
 	return found, nil
+}
+
+// same tells whether two are one access key, with the same secret.
+func (s Static) same(other Static) bool {
+	return s.AccessKeyID == other.AccessKeyID && s.Secret.Equal(other.Secret)
 }
 
 // static is the access key of the profile in one file; none is no error.
