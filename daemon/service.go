@@ -129,6 +129,18 @@ func storeState(code string) string {
 	}
 }
 
+// Identify tells whose an access key is; nothing of it is kept.
+func (d *Daemon) Identify(ctx context.Context, r api.IdentifyRequest) (api.Identity, error) {
+	d.mu.Lock()
+	makes := d.awsFor()
+	d.mu.Unlock()
+	aws, err := makes("") // [aws] alone: the key has no name yet
+	if err != nil {
+		return api.Identity{}, api.NewError(helper.ExitUsage, "bad-aws-settings", err.Error(), "mend [aws] in the configuration")
+	}
+	return keys.Identify(ctx, aws, r)
+}
+
 // Key is one key.
 func (d *Daemon) Key(ctx context.Context, name string) (api.Key, error) {
 	return with(d, func(s *keys.Set) (api.Key, error) { return s.Key(ctx, name) })

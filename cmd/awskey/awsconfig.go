@@ -17,6 +17,7 @@ import (
 type target struct {
 	files   awsfiles.Files
 	profile string
+	helper  string // the path of the program that answers
 	command string // the value of credential_process
 }
 
@@ -35,15 +36,15 @@ func (a *app) target(name string) (target, error) {
 	if err != nil {
 		return t, fmt.Errorf("could not find where awskey is installed: %w", err)
 	}
-	path := filepath.Join(filepath.Dir(self), "awskey-helper")
+	t.helper = filepath.Join(filepath.Dir(self), "awskey-helper")
 	if runtime.GOOS == "windows" {
-		path += ".exe"
+		t.helper += ".exe"
 	}
-	if t.command, err = awsfiles.Command(path, name); err != nil {
+	if t.command, err = awsfiles.Command(t.helper, name); err != nil {
 		return t, err
 	}
-	if _, err := os.Stat(path); err != nil {
-		return t, &api.Error{Code: "no-helper", Message: "there is no " + path, Remedy: "install awskey, awskeyd and awskey-helper in one folder", Exit: helper.ExitFailed}
+	if _, err := os.Stat(t.helper); err != nil {
+		return t, &api.Error{Code: "no-helper", Message: "there is no " + t.helper, Remedy: "install awskey, awskeyd and awskey-helper in one folder", Exit: helper.ExitFailed}
 	}
 	return t, nil
 }
@@ -51,14 +52,19 @@ func (a *app) target(name string) (target, error) {
 // awsFiles are where the AWS CLI itself would look, so that what is written is
 // what it reads.
 func (a *app) awsFiles() (awsfiles.Files, error) {
-	home := a.env("HOME")
-	if runtime.GOOS == "windows" {
-		home = a.env("USERPROFILE")
-	}
+	home := a.home()
 	if home == "" {
 		return awsfiles.Files{}, errors.New("cannot find the AWS config: HOME is not set")
 	}
 	return awsfiles.Locate(a.env, home), nil
+}
+
+// home is the folder that ~ stands for.
+func (a *app) home() string {
+	if runtime.GOOS == "windows" {
+		return a.env("USERPROFILE")
+	}
+	return a.env("HOME")
 }
 
 // useText says how programs get at the key.

@@ -67,9 +67,8 @@ and hands them to the AWS CLI and every SDK.
 
 To begin:
 
-    awskeyd run &              starts the service
-    awskey add work --write    takes a key in and tells the AWS CLI of it
-    aws --profile work sts get-caller-identity
+    awskey init                takes in the keys that stand in your AWS files
+    awskey add work --write    takes in one that stands nowhere yet
 
 `)
 	}

@@ -17,6 +17,8 @@ const (
 	goodID     = "AKIAIOSFODNN7EXAMPLE"
 	goodSecret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 	goodARN    = "arn:aws:iam::123456789012:user/alice"
+	userSecret = "uSeR+0123456789/abcdefghijklmnopqrstuvwx" // of any other id: its user is named after its last three characters
+	rootSecret = "rOoT+0123456789/abcdefghijklmnopqrstuvwx"
 )
 
 // testNow is the time in every test, one hour east of Greenwich.
@@ -34,6 +36,7 @@ type fake struct {
 	readers  map[chan api.Event]struct{}
 	script   []step          // what a rotation does next, one step per look at the key
 	moves    []api.Migration // what a move does next, one step per look
+	offline  bool            // AWS cannot be asked
 }
 
 // ready is a daemon with a store and no key.
@@ -107,14 +110,30 @@ func (f *fake) Add(_ context.Context, name string, r api.AddRequest) (api.AddRes
 			return api.AddResult{}, api.NewError(helper.ExitRefused, "user-held", "this IAM user is already held by key "+k.Name, "awskey status "+k.Name)
 		}
 	}
-	if r.AccessKeyID != goodID || r.SecretAccessKey != goodSecret {
-		return api.AddResult{}, api.NewError(helper.ExitAWS, "aws-refused", "AWS refused this access key: SignatureDoesNotMatch", "type id and secret again")
+	arn, err := f.proves(r.AccessKeyID, r.SecretAccessKey)
+	if err != nil {
+		return api.AddResult{}, err
 	}
 	created, due := testNow.Add(-12*24*time.Hour), testNow.Add(63*24*time.Hour)
-	k := api.Key{Name: name, UserARN: goodARN, AccessKeyID: goodID, Phase: "steady", CreatedAt: &created, DueAt: &due}
+	k := api.Key{Name: name, UserARN: arn, AccessKeyID: r.AccessKeyID, Phase: "steady", CreatedAt: &created, DueAt: &due, Imported: r.AccessKeyID != goodID}
 	f.status.Keys = append(f.status.Keys, k)
 	f.status.Profiles = append(f.status.Profiles, api.Profile{Name: name, Key: name, Serve: "key"})
 	return api.AddResult{Key: k}, nil
+}
+
+// proves is whose an access key is. With f.mu held.
+func (f *fake) proves(id, secret string) (arn string, err error) {
+	switch {
+	case f.offline:
+		return "", api.NewError(helper.ExitFailed, "aws-unreachable", "cannot ask AWS whose access key this is: no route to host", "nothing was stored; try again once AWS can be reached")
+	case id == goodID && secret == goodSecret:
+		return goodARN, nil
+	case secret == userSecret:
+		return "arn:aws:iam::123456789012:user/" + strings.ToLower(id[len(id)-3:]), nil
+	case secret == rootSecret:
+		return "", api.NewError(helper.ExitRefused, "root-key", "access key "+short(id)+" is the account's root key, which awskeyd never holds", "delete it in the console and make an IAM user with the rights you need")
+	}
+	return "", api.NewError(helper.ExitAWS, "aws-refused", "AWS refused this access key: SignatureDoesNotMatch", "type id and secret again")
 }
 
 // create begins to make a key. With f.mu held.
@@ -130,6 +149,14 @@ func (f *fake) create(name string, r api.CreateRequest) (api.AddResult, error) {
 	f.status.Keys = append(f.status.Keys, k)
 	f.script = firstOf(k)
 	return api.AddResult{Key: k}, nil
+}
+
+// Identify knows the users that the fake proves.
+func (f *fake) Identify(_ context.Context, r api.IdentifyRequest) (api.Identity, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	arn, err := f.proves(r.AccessKeyID, r.SecretAccessKey)
+	return api.Identity{UserARN: arn}, err
 }
 
 func (f *fake) Users(ctx context.Context, name string) (api.Users, error) {

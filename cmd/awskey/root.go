@@ -90,7 +90,7 @@ func (a *app) root() *cobra.Command {
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { a.help(cmd) })
 	root.SetHelpCommand(a.helpCmd())
 	a.verbs = []*cobra.Command{
-		a.addCmd(), a.listCmd(), a.statusCmd(),
+		a.initCmd(), a.addCmd(), a.listCmd(), a.statusCmd(),
 		a.rotateCmd(), a.rollbackCmd(), a.pauseCmd(), a.resumeCmd(), a.resolveCmd(),
 		a.renameCmd(), a.removeCmd(),
 		a.lockCmd(), a.unlockCmd(),

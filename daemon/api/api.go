@@ -39,6 +39,7 @@ type Key struct {
 	AccessKeyID string     `json:"access_key_id,omitempty"`
 	Phase       string     `json:"phase"` // steady creating proving draining monitoring deleting held
 	Paused      bool       `json:"paused"`
+	Imported    bool       `json:"imported,omitempty"` // AccessKeyID was made by somebody else, who may hold a copy
 	CreatedAt   *time.Time `json:"created_at,omitempty"`
 	DueAt       *time.Time `json:"due_at,omitempty"`
 	Next        *Next      `json:"next,omitempty"`
@@ -112,6 +113,17 @@ type AddRequest struct {
 type CreateRequest struct {
 	User string `json:"user"` // the IAM user's name, without a path
 	With string `json:"with"` // the name of the key whose user may make it
+}
+
+// IdentifyRequest is the body of POST /v1/identify.
+type IdentifyRequest struct {
+	AccessKeyID     string `json:"access_key_id"`
+	SecretAccessKey string `json:"secret_access_key"`
+}
+
+// Identity is the answer: the IAM user that AWS proved the access key to be of.
+type Identity struct {
+	UserARN string `json:"user_arn"`
 }
 
 // AddResult is the answer: the key as it now stands, and whether it was here

@@ -74,6 +74,11 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return get[Status](ctx, c, "GET", "/v1/status", nil)
 }
 
+// Identify tells whose an access key is.
+func (c *Client) Identify(ctx context.Context, r IdentifyRequest) (Identity, error) {
+	return get[Identity](ctx, c, "POST", "/v1/identify", r)
+}
+
 // Key returns one key.
 func (c *Client) Key(ctx context.Context, name string) (Key, error) {
 	return get[Key](ctx, c, "GET", keyPath(name, ""), nil)

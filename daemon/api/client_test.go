@@ -31,6 +31,9 @@ func TestClientMirrorsService(t *testing.T) {
 			status.Keys, status.Profiles, status.Warnings = some(status.Keys), some(status.Profiles), some(status.Warnings)
 			return status, err
 		},
+		"Identify": func(s Service) (any, error) {
+			return s.Identify(ctx, IdentifyRequest{AccessKeyID: "AKIA", SecretAccessKey: "s\"e\\c/r+e=t"})
+		},
 		"Key": func(s Service) (any, error) { return s.Key(ctx, "work") },
 		"Add": func(s Service) (any, error) {
 			return s.Add(ctx, "work", AddRequest{AccessKeyID: "AKIA", SecretAccessKey: "s\"e\\c/r+e=t"})

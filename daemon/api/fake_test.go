@@ -107,6 +107,10 @@ func (f *fake) Policy(ctx context.Context, name string) (Policy, error) {
 	return Policy{Document: "{}"}, f.note(ctx, "Policy", name)
 }
 
+func (f *fake) Identify(ctx context.Context, r IdentifyRequest) (Identity, error) {
+	return Identity{UserARN: "arn"}, f.note(ctx, "Identify", r)
+}
+
 func (f *fake) Users(ctx context.Context, name string) (Users, error) {
 	return Users{}, f.note(ctx, "Users", name)
 }

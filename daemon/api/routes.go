@@ -22,6 +22,7 @@ type route struct {
 //
 //	GET    /v1/credentials/{profile}   Credentials
 //	GET    /v1/status                  Status
+//	POST   /v1/identify                Identify
 //	GET    /v1/keys/{name}             Key
 //	PUT    /v1/keys/{name}             Add
 //	DELETE /v1/keys/{name}             Remove
@@ -49,6 +50,13 @@ func routes() []route {
 			status.Keys, status.Profiles, status.Warnings = some(status.Keys), some(status.Profiles), some(status.Warnings)
 			return status, err
 		})},
+		{"POST", "/v1/identify", last(answer(func(ctx context.Context, svc Service, r *http.Request) (Identity, error) {
+			request, err := readJSON[IdentifyRequest](r)
+			if err != nil {
+				return Identity{}, err
+			}
+			return svc.Identify(ctx, request)
+		}))},
 		{"GET", "/v1/keys/{name}", named(Service.Key)},
 		{"PUT", "/v1/keys/{name}", last(namedWith(Service.Add))},
 		{"DELETE", "/v1/keys/{name}", namedWith(Service.Remove)},

@@ -14,6 +14,9 @@ type Service interface {
 	// the caller wipes. It must not touch keychain, disk or network.
 	Credentials(profile string) ([]byte, error)
 	Status(ctx context.Context) (Status, error)
+	// Identify asks AWS which IAM user an access key belongs to, and keeps nothing.
+	// It needs no store.
+	Identify(ctx context.Context, r IdentifyRequest) (Identity, error)
 	Key(ctx context.Context, name string) (Key, error)
 	Add(ctx context.Context, name string, r AddRequest) (AddResult, error)
 	Remove(ctx context.Context, name string, r RemoveRequest) (RemoveResult, error)

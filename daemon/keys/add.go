@@ -42,16 +42,9 @@ func (s *Set) Add(ctx context.Context, name string, q api.AddRequest) (api.AddRe
 	if err != nil {
 		return none, api.NewError(helper.ExitUsage, "bad-aws-settings", err.Error(), "mend [aws] in the configuration")
 	}
-	who := aws.Do(asking, "", rotation.Action{Do: rotation.Prove, Signer: v})
-	if err := refusal(v.ID, who); err != nil {
+	user, err := whose(asking, aws, v)
+	if err != nil {
 		return none, err
-	}
-	if strings.HasSuffix(who.ARN, ":root") {
-		return none, api.NewError(helper.ExitRefused, "root-key", "access key "+rotation.Short(v.ID)+" is the account's root key, which awskeyd never holds", "delete it in the console and make an IAM user with the rights you need")
-	}
-	user := rotation.User{ARN: who.ARN}
-	if !strings.Contains(user.ARN, ":user/") {
-		return none, api.NewError(helper.ExitRefused, "not-a-user", "access key "+rotation.Short(v.ID)+" belongs to "+user.ARN+", which is not an IAM user", "add an IAM user's access key")
 	}
 	if err := s.heldBy(user); err != nil {
 		return none, err
@@ -138,6 +131,10 @@ func (s *Set) checkAdd(name string, v rotation.Version) error {
 	if err := s.checkName(name); err != nil {
 		return err
 	}
+	return checkVersion(v)
+}
+
+func checkVersion(v rotation.Version) error {
 	if strings.HasPrefix(v.ID, "ASIA") {
 		return api.NewError(helper.ExitRefused, "temporary-key", "access key "+rotation.Short(v.ID)+" is temporary: it ends by itself and cannot be rotated", "add the IAM user's own access key (AKIA…)")
 	}

@@ -33,6 +33,7 @@ func (k *Key) View() api.Key {
 	if r.Next != nil {
 		v.Next = &api.Next{AccessKeyID: r.Next.ID}
 	}
+	v.Imported = r.Current.Imported
 	v.Back, v.Leaked = r.Back != nil, r.Leaked
 	v.Previous = previous(r, n)
 	hold := r.Hold
