@@ -12,6 +12,7 @@ import (
 
 	"github.com/awskeyd/awskeyd/daemon/api"
 	"github.com/awskeyd/awskeyd/helper"
+	"github.com/awskeyd/awskeyd/store/failpoint"
 	"github.com/awskeyd/awskeyd/store/secret"
 )
 
@@ -80,10 +81,12 @@ func (i *initing) moveIn(ctx context.Context, m *movingIn) error {
 	if err != nil {
 		return i.about(m, "is not taken in", err)
 	}
+	failpoint.At("init.taking")
 	r, err := i.take(ctx, m)
 	if err != nil {
 		return i.about(m, "is not taken in", err)
 	}
+	failpoint.At("init.taken")
 	m.user = r.Key.UserARN
 	i.tell("%s  %s is in the store\n", m.name, short(m.key.AccessKeyID))
 	for _, profile := range m.profiles {
@@ -91,9 +94,11 @@ func (i *initing) moveIn(ctx context.Context, m *movingIn) error {
 			return i.about(m, "is in the store, but the AWS profile "+profile+" was not written", err)
 		}
 	}
+	failpoint.At("init.pointed")
 	if err := i.prove(ctx, t, m); err != nil {
 		return i.about(m, "is in the store, but not proved; its plaintext stays", err)
 	}
+	failpoint.At("init.proved")
 	i.tell("%s  the helper serves it, and AWS takes it\n", m.name)
 	for _, profile := range m.scrub {
 		if _, err := i.files.Scrub(profile, m.key); err != nil {
@@ -159,6 +164,7 @@ func (i *initing) prove(ctx context.Context, t target, m *movingIn) error {
 // deleteCopies deletes the files that only repeat what is in the store now.
 func (i *initing) deleteCopies(p *initPlan) error {
 	for _, path := range p.copies {
+		failpoint.At("init.deleting")
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -171,7 +177,9 @@ func (i *initing) deleteCopies(p *initPlan) error {
 // that what holds it, such as a second key of the user, is told at once. It is no
 // failure: the key is in, and served.
 func (i *initing) beginRotation(ctx context.Context, p *initPlan, name string) {
+	failpoint.At("init.rotating")
 	k, err := i.daemon.Rotate(ctx, name, api.RotateRequest{})
+	failpoint.At("init.rotated")
 	if err == nil {
 		k, err = i.firstStep(ctx, k)
 	}

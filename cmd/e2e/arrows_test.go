@@ -48,7 +48,7 @@ var arrowRules = []arrowRule{
 		why: "reflection (fmt, encoding/json, text/template) and the net packages slow every start"},
 
 	{who: []string{"cmd/awskey", "cmd/awskey/..."}, among: arrowOurs,
-		only: []string{"cmd/awskey/...", "daemon/api", "daemon/config", "daemon/awsfiles", "daemon/awstest", "packaging/service", "helper", "store/secret"},
+		only: []string{"cmd/awskey/...", "daemon/api", "daemon/config", "daemon/awsfiles", "daemon/awstest", "packaging/service", "helper", "store/secret", "store/failpoint"},
 		why:  "what a person types speaks to the daemon over the socket; store/secret masks what was typed"},
 	{who: []string{"cmd/awskey"}, far: true, never: []string{"store", "store/keychain/...", "github.com/99designs/...", "github.com/aws/..."},
 		why: "only the daemon touches the keychain and AWS"},

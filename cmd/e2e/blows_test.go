@@ -56,7 +56,7 @@ func (o operation) set(t *testing.T, bin string) *stage {
 const operationLimit = 100 * time.Second
 
 // run carries the operation out. A daemon that is killed meanwhile is started
-// again, once.
+// again, once; what a person typed is typed again.
 func (o operation) run(s *stage) (killed bool) {
 	s.t.Helper()
 	stop := s.useAllTheWhile()
@@ -64,6 +64,13 @@ func (o operation) run(s *stage) (killed bool) {
 	began := time.Now()
 	missing := within(operationLimit, func() string {
 		missing := o.step(s)
+		if !killed && s.cut {
+			killed = true
+			s.calm.Store(true)
+			s.rule = ""
+			s.steer()
+			return "what a person typed was killed: " + missing
+		}
 		if !killed && s.d.killed() {
 			killed = true
 			s.calm.Store(true)

@@ -51,6 +51,7 @@ func operations() []operation {
 		{name: "current key dead", settings: strings.Replace(swift, `grace = "1s"`, `grace = "20s"`, 1), breaks: true, slow: true, step: survives},
 		{name: "make a user's first key", also: []string{"key.saved.", "aws.answered."}, prepare: promoted, step: makesFirst},
 		{name: "end a second key", also: []string{"key.saved."}, prepare: secondKey, step: endsSecondKey},
+		{name: "move in", bare: true, also: []string{"init.", "awsfiles."}, prepare: messyHome, step: movesIn},
 		{name: "add", failing: true, also: []string{"store.slot."}, bare: true, step: adds},
 		{name: "add to a full page", also: []string{"store.slot.", "store.index."}, bare: true, slow: true, prepare: fillPage, step: adds},
 		{name: "rename", failing: true, also: []string{"store.slot."}, step: renames},

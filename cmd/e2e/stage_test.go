@@ -51,6 +51,7 @@ type stage struct {
 
 	told       sync.Once // that it is to end, the daemon
 	rolledBack bool      // a rollback has come to its end
+	cut        bool      // what a person typed was killed
 	checks     int       // how many proofs of the version in use there are to be
 	wasLocked  bool      // a lock was confirmed
 }

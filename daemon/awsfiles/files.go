@@ -23,6 +23,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/awskeyd/awskeyd/daemon/atomicfile"
+	"github.com/awskeyd/awskeyd/store/failpoint"
 )
 
 // Files are the paths of one person's AWS files, which need not exist.
@@ -99,7 +100,10 @@ func edit(path string, change func(*document) error) ([]Change, error) {
 		if now, err := read(path); err != nil || !bytes.Equal(now, before) {
 			continue
 		}
-		return changes, atomicfile.Edit(path, doc.bytes(), 0o600)
+		failpoint.At("awsfiles.editing")
+		err = atomicfile.Edit(path, doc.bytes(), 0o600)
+		failpoint.At("awsfiles.edited")
+		return changes, err
 	}
 	return nil, fmt.Errorf("%s is being changed by another program; try again when it has finished", path)
 }

@@ -96,4 +96,17 @@ var All = []string{
 	"set.renamed",
 	"set.removing",
 	"set.removed",
+
+	// The AWS files: one of them, whole.
+	"awsfiles.editing",
+	"awsfiles.edited",
+
+	// Moving in: what awskey itself does, key by key.
+	"init.taking",
+	"init.taken",
+	"init.pointed", // every AWS profile of the key has our line
+	"init.proved",
+	"init.deleting", // a file that repeats a key
+	"init.rotating",
+	"init.rotated",
 }
