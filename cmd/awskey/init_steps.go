@@ -20,6 +20,9 @@ const (
 	// helperWithin is more than the helper promises to take, and what the most
 	// impatient SDK gives it (aws-sdk-rust, identity cache).
 	helperWithin = 5 * time.Second
+	// opensWithin is how long init waits for a store that is being opened: the file
+	// store's key takes seconds to derive on a slow machine.
+	opensWithin = 30 * time.Second
 	// beginsWithin is how long init waits for the first step of a rotation.
 	beginsWithin = 20 * time.Second
 )
@@ -118,17 +121,23 @@ func (i *initing) about(m *movingIn, what string, err error) error {
 	return &e
 }
 
-// take puts the key into the store, which is chosen first where none is.
+// take puts the key into the store, which is chosen first where none is. A daemon
+// that has just been started may still be opening it.
 func (i *initing) take(ctx context.Context, m *movingIn) (api.AddResult, error) {
 	request := api.AddRequest{AccessKeyID: m.key.AccessKeyID, SecretAccessKey: m.key.Secret.Reveal()}
-	r, err := i.daemon.Add(ctx, m.name, request)
-	if isCode(err, "no-store") {
-		if err := i.chooseStore(ctx); err != nil {
+	opened := time.Now().Add(opensWithin)
+	for {
+		r, err := i.daemon.Add(ctx, m.name, request)
+		switch {
+		case isCode(err, "no-store"):
+			if err := i.chooseStore(ctx); err != nil {
+				return r, err
+			}
+		case isCode(err, "store-opening") && ctx.Err() == nil && time.Now().Before(opened): // each answer takes seconds
+		default:
 			return r, err
 		}
-		r, err = i.daemon.Add(ctx, m.name, request)
 	}
-	return r, err
 }
 
 // prove runs the helper as every program will, and has AWS say that what it answers

@@ -83,7 +83,7 @@ var arrowRules = []arrowRule{
 		why: "the configuration is read before anything else is there"},
 	{who: []string{"daemon/history"}, among: arrowOurs, only: []string{"daemon/api"},
 		why: "the history holds events and nothing that makes them"},
-	{who: []string{"daemon/awsfiles"}, among: arrowOurs, only: []string{"daemon/atomicfile", "store/secret"},
+	{who: []string{"daemon/awsfiles"}, among: arrowOurs, only: []string{"daemon/atomicfile", "store/secret", "store/failpoint"},
 		why: "the AWS files never steer the daemon"},
 	{who: []string{"daemon/atomicfile"}, among: arrowOurs,
 		why: "a leaf"},

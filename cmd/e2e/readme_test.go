@@ -76,15 +76,51 @@ func session(t *testing.T, block string) (script string, commands int) {
 // The session of the README, as it stands there, does what it shows.
 func TestTheSessionOfTheREADME(t *testing.T) {
 	t.Parallel()
-	script, commands := session(t, fenced(t, readme(t), "\n<!-- session -->", "console"))
-	if commands < 4 {
+	h := playSession(t, "session", func(h *home, aws *awstest.Server, folder string) error {
+		id, secret := aws.IssueKey("ada")
+		return os.WriteFile(filepath.Join(folder, "accessKeys.csv"), []byte(csvOf(id, secret)), 0o600)
+	})
+	policy := fenced(t, readme(t), "\n## The policy", "json")
+	if got := h.do("policy", "work").stdout; got != policy {
+		t.Errorf("the README's policy is\n%s\nawskey policy prints\n%s", policy, got)
+	}
+}
+
+// Moving in, from a home as people have them, shows what the README shows.
+func TestMovingInAsTheREADMEShows(t *testing.T) {
+	t.Parallel()
+	h := playSession(t, "init", func(h *home, aws *awstest.Server, _ string) error {
+		id, secret := aws.IssueKey("ada")
+		aws.CreateUser("ci-robot", "", awstest.Rotator())
+		robot, robotSecret := aws.IssueKey("ci-robot")
+		h.write(".aws/credentials", pairIn("default", id, secret)+pairIn("work", id, secret)+pairIn("lab", "ASIA"+id[4:], secret)+"aws_session_token = x\n")
+		h.write(".aws/credentials~", pairIn("default", id, secret))
+		h.write(".aws/config", "# mine\n[default]\nregion = us-east-1\n")
+		h.write(".bashrc", fmt.Sprintf("export AWS_ACCESS_KEY_ID=%s\nexport AWS_SECRET_ACCESS_KEY=%s\n", id, secret))
+		h.write("Downloads/ci-robot_accessKeys.csv", csvOf(robot, robotSecret))
+		return nil
+	})
+	if r := h.awskey("init", "--yes"); r.exit != exitDone || strings.Contains(r.stdout, "is in the store") || strings.Contains(r.stdout, "First rotation") {
+		t.Errorf("a second time: %d %s", r.exit, r.stdout)
+	}
+}
+
+func csvOf(id, secret string) string {
+	return "Access key ID,Secret access key\r\n" + id + "," + secret + "\r\n"
+}
+
+// playSession does what a session of the README does, in a home that prepare has
+// made, and returns the home.
+func playSession(t *testing.T, mark string, prepare func(h *home, aws *awstest.Server, folder string) error) *home {
+	t.Helper()
+	script, commands := session(t, fenced(t, readme(t), "\n<!-- "+mark+" -->", "console"))
+	if commands < 2 {
 		t.Errorf("the session has %d commands", commands)
 	}
 	h := newHome(t, binaries(t))
 	h.onFailure(t)
 	aws := newAWS(t, awstest.Options{})
 	aws.CreateUser("ada", "", awstest.Rotator())
-	id, secret := aws.IssueKey("ada")
 	h.configure(h.fileStore(), awsSettings(aws), strings.ReplaceAll(swift, `"1s"`, `"1h"`))
 	d := h.start()
 	// The CLI of the README speaks to AWS; ours has to be told where that is.
@@ -103,7 +139,7 @@ func TestTheSessionOfTheREADME(t *testing.T) {
 				e.Setenv(name, value)
 			}
 			e.Setenv("PATH", h.path("bin")+":"+h.bin+":"+h.vars["PATH"])
-			return os.WriteFile(filepath.Join(e.WorkDir, "accessKeys.csv"), []byte("Access key ID,Secret access key\r\n"+id+","+secret+"\r\n"), 0o600)
+			return prepare(h, aws, e.WorkDir)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"shows": func(ts *testscript.TestScript, _ bool, args []string) {
@@ -115,12 +151,9 @@ func TestTheSessionOfTheREADME(t *testing.T) {
 			},
 		},
 	}
-	t.Run("session", func(t *testing.T) { testscript.Run(t, params) }) // whose scripts run after it, in parallel
-	policy := fenced(t, readme(t), "\n## The policy", "json")
-	if got := h.do("policy", "work").stdout; got != policy {
-		t.Errorf("the README's policy is\n%s\nawskey policy prints\n%s", policy, got)
-	}
-	d.stop()
+	t.Run(mark, func(t *testing.T) { testscript.Run(t, params) }) // whose scripts run after it, in parallel
+	t.Cleanup(d.stop)
+	return h
 }
 
 // The settings that the README shows are taken.
