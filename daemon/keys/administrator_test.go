@@ -161,25 +161,52 @@ func (r *rig) waits(why string) {
 
 // TestTheAdministratorComesAndGoes in the middle of each phase of a rotation.
 func TestTheAdministratorComesAndGoes(t *testing.T) {
-	for _, event := range []string{"began", "created", "switched", "deactivated"} {
-		t.Run("after "+event, func(t *testing.T) {
+	for _, when := range []string{"before anything is sent", "creating", "created", "switched", "deactivated"} {
+		t.Run(when, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newOffice(t)
 				defer func() { r.end() }()
 				r.addBoss("boss")
-				r.rotate(event)
-				if _, err := r.set.Remove(context.Background(), "boss", api.RemoveRequest{}); err != nil {
-					t.Fatal(err)
+				goes := func() {
+					if _, err := r.set.Remove(context.Background(), "boss", api.RemoveRequest{}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				creations := 0
+				r.aws.saw = func(_ string, a rotation.Action) {
+					if a.Do == rotation.Create {
+						creations++
+					}
+				}
+				switch when {
+				case "before anything is sent": // the intent is durable, and the key stands still until this is over
+					r.meanwhile = func(e api.Event) {
+						if e.Event == "began" && e.Key == "work" {
+							r.meanwhile = nil
+							goes()
+						}
+					}
+					r.rotate("began")
+				case "creating": // the request is on its way
+					r.aws.block = make(chan struct{})
+					r.rotate("began")
+					synctest.Wait()
+					goes()
+					close(r.aws.block)
+				default:
+					r.rotate(when)
+					goes()
 				}
 				time.Sleep(10 * 24 * time.Hour)
 				l := r.lease()
 				if !r.aws.sign(l.AccessKeyId, l.SecretAccessKey) {
 					t.Errorf("%s is handed out: %+v", l.AccessKeyId, r.key("work"))
 				}
-				// After began it may be that nothing was sent yet: then the intent is
-				// given up, since certainly nothing was made.
-				if event != "began" && r.key("work").Phase == "steady" {
-					t.Errorf("nobody could have signed: %+v", r.key("work"))
+				// Where nothing was sent certainly nothing was made, and the intent is
+				// given up.
+				unsent := when == "before anything is sent"
+				if (creations == 0) != unsent || (r.key("work").Phase == "steady") != unsent {
+					t.Errorf("%d creations were sent, and nobody could sign since: %+v", creations, r.key("work"))
 				}
 				r.addBoss("boss")
 				r.await("deleted")

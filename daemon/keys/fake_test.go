@@ -45,6 +45,7 @@ type rig struct {
 	with         map[string]string // who rotates whom
 	events       []api.Event
 	told         chan api.Event
+	meanwhile    func(api.Event) // done by the key itself, before it goes on; set before anything begins
 }
 
 func newRig(t *testing.T) *rig {
@@ -91,6 +92,9 @@ func (r *rig) start() {
 			r.mu.Lock()
 			r.events = append(r.events, e)
 			r.mu.Unlock()
+			if r.meanwhile != nil {
+				r.meanwhile(e)
+			}
 			r.told <- e
 		},
 		Log: slog.New(slog.DiscardHandler), LockTaken: r.now(), Wall: r.now,

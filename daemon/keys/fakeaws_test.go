@@ -132,6 +132,11 @@ func (f *fakeAWS) sign(id, text string) bool {
 }
 
 func (f *fakeAWS) Do(_ context.Context, user string, a rotation.Action) rotation.Outcome {
+	// As IAM does it: signed before it is sent, and not sent without a secret.
+	a.Signer.Secret = secret.New(a.Signer.Secret.Reveal())
+	if a.Signer.Secret.IsZero() {
+		return rotation.Outcome{Result: rotation.NotSent, Text: "there is nobody to sign it"}
+	}
 	if a.Do == rotation.Create && f.block != nil {
 		<-f.block
 	}

@@ -56,7 +56,7 @@ func (i IAM) Do(ctx context.Context, user string, a rotation.Action) rotation.Ou
 // unsigned refuses to ask where there is nobody to sign: an administrator's key
 // that cannot be read just now.
 func unsigned(signer rotation.Version) (rotation.Outcome, bool) {
-	return rotation.Outcome{Result: rotation.NotSent, Text: "the key that rotates this one cannot be read"}, signer.ID == ""
+	return rotation.Outcome{Result: rotation.NotSent, Text: "the key that rotates this one cannot be read"}, signer.ID == "" || signer.Secret.IsZero()
 }
 
 func credentials(v rotation.Version) awsapi.Credentials {
