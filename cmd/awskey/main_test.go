@@ -76,10 +76,10 @@ func TestScripts(t *testing.T) {
 }
 
 // seeded reads the fake daemon of a script out of its files status.json,
-// backends.json and history.json. Without the first there is no daemon.
+// backends.json, history.json and offline.json. Without the first there is no daemon.
 func seeded(dir string) (*fake, error) {
 	f := &fake{}
-	for name, into := range map[string]any{"status.json": &f.status, "backends.json": &f.backends, "history.json": &f.past} {
+	for name, into := range map[string]any{"status.json": &f.status, "backends.json": &f.backends, "history.json": &f.past, "offline.json": &f.offline} {
 		data, err := os.ReadFile(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			if name == "status.json" {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"testing"
 )
 
 // pairIn is a section with an access key in plaintext.
@@ -51,6 +52,47 @@ func movesIn(s *stage) string {
 		s.cut = true
 	}
 	return r.stderr + " " + s.says()
+}
+
+// A user who has two access keys is taken in all the same; what holds the rotation
+// is told, and it is no failure.
+func TestMovingInWithASecondKey(t *testing.T) {
+	t.Parallel()
+	h := newHome(t, binaries(t))
+	s := newStage(t, h, h.fileStore(), swift)
+	other, _ := s.aws.IssueKey("alice")
+	messyHome(s)
+	s.d = h.start()
+	r := h.awskey("init", "--yes")
+	if r.exit != exitDone || !strings.Contains(r.stdout, "awskey resolve work wait") || !strings.Contains(r.stdout, short(other)) {
+		t.Errorf("exit %d\n%s\n%s", r.exit, r.stdout, r.stderr)
+	}
+	if text := s.movedIn(); text != "" {
+		t.Error(text)
+	}
+	if k, err := h.key("work"); err != nil || k.Hold == nil || k.Hold.Code != "second-key" || len(s.aws.Keys("alice")) != 2 {
+		t.Errorf("%+v, %v", k, err)
+	}
+	s.d.stop()
+}
+
+// A newcomer's first command: no daemon runs, and nothing is configured but where
+// keys are kept. The daemon is started as the helper would start it.
+func TestMovingInStartsTheDaemon(t *testing.T) {
+	h := newHome(t, binaries(t))
+	h.onFailure(t)
+	h.unsteered()
+	t.Cleanup(h.endStarted)
+	aws := newAWSWithAlice(t)
+	h.configure(h.fileStore(), awsSettings(aws.Server))
+	h.write(".aws/credentials", pairIn("default", aws.id, aws.secret))
+	r := h.awskey("init", "--yes", "--no-rotate")
+	if r.exit != exitDone || strings.Contains(r.stdout, "rotation") {
+		t.Errorf("exit %d\n%s\n%s", r.exit, r.stdout, r.stderr)
+	}
+	if now := h.works(aws.Server, "default"); now != aws.id {
+		t.Errorf("%s is served", now)
+	}
 }
 
 // served tells whether the helper answers for alice.
