@@ -20,6 +20,7 @@ import (
 
 	"github.com/awskeyd/awskeyd/daemon/api"
 	"github.com/awskeyd/awskeyd/daemon/config"
+	"github.com/awskeyd/awskeyd/daemon/guard"
 	"github.com/awskeyd/awskeyd/daemon/history"
 	"github.com/awskeyd/awskeyd/daemon/keys"
 	"github.com/awskeyd/awskeyd/helper"
@@ -73,6 +74,7 @@ type Daemon struct {
 	opening sync.Mutex    // one opening, closing or moving of the store at a time; taken before mu
 	nudge   chan struct{} // lets the one goroutine that minds the store look around at once
 	forgets chan struct{} // asks for more forgetting after a lock
+	guard   *guard.Guard  // nil where there is no home
 	asked   atomic.Int64  // when credentials were asked for last, Unix seconds
 
 	mu      sync.Mutex // guards what follows
@@ -131,6 +133,7 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.Fi
 		env: env, version: api.Version(), log: log, history: history.Open(f.state), files: f, keychains: keychains,
 		began: began, since: began, identity: identity, config: cfg, looked: make(chan struct{}), nudge: make(chan struct{}, 1), forgets: make(chan struct{}, 1), locked: readMark(f.state),
 	}
+	d.guard = d.newGuard()
 	log.Info("awskeyd begins", "version", d.version, "pid", os.Getpid(), "socket", l.Addr().String())
 	defer log.Info("awskeyd has stopped")
 	if err := secret.Swappable(); err != nil {
@@ -143,6 +146,7 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.Fi
 	defer d.closeStore()
 	owned.Go(func() { config.Watch(ctx, f.configs, cfg, d.reconfigure) })
 	owned.Go(func() { d.forgetLater(ctx) })
+	owned.Go(func() { d.mindFiles(ctx) })
 	on := cfg.Store().LockOn
 	owned.Go(func() { d.mindOccasions(ctx, on) })
 	owned.Go(func() { d.mindIdle(ctx, on.Idle) })

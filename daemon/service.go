@@ -88,6 +88,7 @@ func (d *Daemon) Status(ctx context.Context) (api.Status, error) {
 	if noEars != nil {
 		s.Warnings = append(s.Warnings, api.Warning{Code: "lock-on-deaf", Severity: "warning", Text: "the store is not locked upon sleep or with the screen: " + noEars.Error(), Remedy: "take it out of [store] lock_on, or start logind (systemd-logind, elogind)"})
 	}
+	s.Warnings = append(s.Warnings, d.guardWarnings()...)
 	if locked != "" {
 		e := locked.refusal()
 		s.Daemon.Store.State, openErr = "locked", nil

@@ -57,6 +57,12 @@ func Ours(command string) (profile string, ours bool) {
 	return words[0], true
 }
 
+// Program is the path of the program that a command runs, without quotes.
+func Program(command string) string {
+	path, _ := split(command)
+	return path
+}
+
 // program is the name of the program that a command runs, without folder and
 // the .exe of Windows.
 func program(command string) string {

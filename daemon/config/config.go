@@ -34,6 +34,7 @@ type Config struct {
 	keys     map[string]key // by lower-case name
 	rotation RotationSettings
 	monitor  Monitor
+	guard    Guard
 	profiles []Profile
 	lifted   bool
 	prints   [2]string // of the user's file and the system's, as read
@@ -52,6 +53,13 @@ type Store struct {
 	PassphraseFile string // for the backend file; it may stand beside another one, from or to which keys are moved
 	Volatile       bool   // the backend keyctl is meant, though it forgets all at a restart of the machine; the same
 	LockOn         LockOn
+}
+
+// Guard is the table [guard]: what the daemon does about keys in plaintext beside
+// warning of those in the AWS files.
+type Guard struct {
+	Adopt     bool // take a plaintext key in by itself
+	Downloads bool // look for the console's CSV among the downloads
 }
 
 // AWS is how to reach AWS for one key.
@@ -137,6 +145,7 @@ func build(l *layer, now time.Time) (*Config, error) {
 			CABundle: l.aws["ca_bundle"].text, FIPS: l.aws["fips"].on,
 		},
 		monitor: newMonitor(l.monitor),
+		guard:   Guard{Adopt: l.guard["adopt"].on, Downloads: l.guard["downloads"].on},
 		keys:    map[string]key{},
 	}
 	if u, err := url.Parse(c.aws.EndpointURL); err == nil {
@@ -200,6 +209,9 @@ func (c *Config) RotateWith(key string) string { return c.keys[strings.ToLower(k
 
 // Monitor returns the table [monitor].
 func (c *Config) Monitor() Monitor { return c.monitor.clone() }
+
+// Guard returns the table [guard].
+func (c *Config) Guard() Guard { return c.guard }
 
 // Keys returns the names that have a table [keys.NAME], in order. Whether
 // there are such keys is for the store to say.

@@ -14,9 +14,9 @@ var badInputs = []struct{ text, want string }{
 	// Unknown names.
 	{"[rotaton]\n", `config.toml:1: [rotaton] is no table of the configuration; write [rotation]`},
 	{"[key.work]\nevery = \"3d\"", `config.toml:1: [key.work] is no table of the configuration; write [keys.work]`},
-	{"[colours]\n", `config.toml:1: [colours] is no table of the configuration; the tables are [store], [aws], [rotation], [monitor], [keys], [profiles]`},
+	{"[colours]\n", `config.toml:1: [colours] is no table of the configuration; the tables are [store], [aws], [rotation], [monitor], [guard], [keys], [profiles]`},
 	{"# x\nevery = \"3d\"\n", `config.toml:2: every stands in no table; write it below [rotation]`},
-	{"x = 3\n", `config.toml:1: x is no setting; the tables are [store], [aws], [rotation], [monitor], [keys], [profiles]`},
+	{"x = 3\n", `config.toml:1: x is no setting; the tables are [store], [aws], [rotation], [monitor], [guard], [keys], [profiles]`},
 	{"rotation = 3\n", `config.toml:1: rotation is a table; write [rotation], and its settings in the lines below`},
 	{"[rotation]\nttl = \"1h\"\nevry = \"3d\"\n", `config.toml:3: [rotation] evry is no setting; write every`},
 	{"[rotation]\nTTL = \"1h\"\n", `config.toml:2: [rotation] TTL is no setting; write ttl`},
@@ -26,7 +26,9 @@ var badInputs = []struct{ text, want string }{
 	{"[keys]\nwork = \"30d\"\n", `config.toml:2: [keys] work: each of the keys has a table of its own; write [keys.work]`},
 	{"[profiles.a]\nkey=\"a\"\nregion = \"eu-west-1\"\n", `config.toml:3: [profiles.a] region is no setting; the settings here are key, serve`},
 	// Not built yet.
-	{"[guard]\nadopt = false\n", `config.toml:1: [guard] is not built yet; delete the table`},
+	{"[guard]\nadopt = \"yes\"\n", `config.toml:2: [guard] adopt is true or false, without quotes; write adopt = true`},
+	{"[guard]\nadoption = true\n", `config.toml:2: [guard] adoption is no setting; the settings here are adopt, downloads`},
+	{"downloads = true\n", `config.toml:1: downloads stands in no table; write it below [guard]`},
 	// Occasions to lock.
 	{"[store]\nlock_on = \"sleep\"\n", `config.toml:2: [store] lock_on is a list in brackets; write for example lock_on = ["sleep", "screen-lock"]`},
 	{"[store]\n\nlock_on = [\"lunch\"]\n", `config.toml:3: [store] lock_on: "lunch" is no occasion; there are "sleep", "screen-lock" and "idle 30m"; write for example lock_on = ["sleep", "screen-lock"]`},

@@ -27,8 +27,8 @@ func (s setting) String() string { return fmt.Sprintf("%s %s = %s", s.table, s.n
 
 // A layer is what one file says.
 type layer struct {
-	store, aws, rotation, monitor table
-	keys, profiles                map[string]*named // by lower-case name
+	store, aws, rotation, monitor, guard table
+	keys, profiles                       map[string]*named // by lower-case name
 }
 
 type named struct {
@@ -38,11 +38,11 @@ type named struct {
 }
 
 func newLayer() *layer {
-	return &layer{table{}, table{}, table{}, table{}, map[string]*named{}, map[string]*named{}}
+	return &layer{table{}, table{}, table{}, table{}, table{}, map[string]*named{}, map[string]*named{}}
 }
 
-// The schema: every setting that is accepted, by table, and what is on the
-// page of the design but not built yet.
+// The schema: every setting that is accepted, by table, and the values that are
+// promised but not built yet.
 var (
 	rotationSettings = []string{"every", "schedule", "ttl", "prove", "settle", "grace", "imported_grace", "monitor"}
 
@@ -51,12 +51,12 @@ var (
 		"aws":      {"region", "endpoint_url", "proxy", "ca_bundle", "fips"},
 		"rotation": rotationSettings,
 		"monitor":  {"regions", "log_group", "alarms"},
+		"guard":    {"adopt", "downloads"},
 		"keys":     append([]string{"region", "rotate_with"}, rotationSettings...),
 		"profiles": {"key", "serve"},
 	}
-	tableNames = []string{"store", "aws", "rotation", "monitor", "keys", "profiles"}
+	tableNames = []string{"store", "aws", "rotation", "monitor", "guard", "keys", "profiles"}
 
-	notBuiltTables = []string{"guard"}
 	notBuiltServes = []string{"session", "role"}
 )
 
@@ -86,8 +86,6 @@ func parse(file string, data []byte, now time.Time) (*layer, error) {
 func (l *layer) add(e entry, now time.Time) error {
 	first, rest := e.path[0], e.path[1:]
 	switch {
-	case slices.Contains(notBuiltTables, first):
-		return e.at.errorf("[%s] is not built yet; delete the table", first)
 	case !slices.Contains(tableNames, first):
 		return unknownTable(e)
 	case !e.table && len(rest) == 0 && slices.Contains(rotationSettings, first): // monitor is both
@@ -106,6 +104,8 @@ func (l *layer) add(e entry, now time.Time) error {
 		into = l.rotation
 	case "monitor":
 		into = l.monitor
+	case "guard":
+		into = l.guard
 	default:
 		if len(rest) == 0 {
 			return nil // [keys] alone says nothing
@@ -160,7 +160,7 @@ func unknownTable(e entry) error {
 		}
 		return e.at.errorf("[%s] is no table of the configuration; %s", show(e.path), suggest(e.path[0], tableNames, "write [%s"+strings.ReplaceAll(rest, "%", "%%")+"]", tables))
 	}
-	for _, t := range []string{"rotation", "aws", "store", "monitor"} {
+	for _, t := range []string{"rotation", "aws", "store", "monitor", "guard"} {
 		if slices.Contains(schema[t], e.path[0]) {
 			return e.at.errorf("%s stands in no table; write it below [%s]", e.path[0], t)
 		}
@@ -197,6 +197,7 @@ func (l *layer) over(lower *layer) *layer {
 	merge(lower.aws, l.aws)
 	merge(lower.rotation, l.rotation)
 	merge(lower.monitor, l.monitor)
+	merge(lower.guard, l.guard)
 	for _, names := range []struct{ to, from map[string]*named }{{lower.keys, l.keys}, {lower.profiles, l.profiles}} {
 		for id, n := range names.from {
 			if below := names.to[id]; below != nil {

@@ -283,20 +283,3 @@ func TestWatchTellsWhatChangedSinceLoad(t *testing.T) {
 	w.run(func(ctx context.Context, tell func(*Config, error)) { Watch(ctx, w.paths, last, tell) })
 	w.waitTTL(2)
 }
-
-// Where no events come (network homes, no watches left) the rereading finds
-// the change.
-func TestRereadWithoutEvents(t *testing.T) {
-	w := &watch{t: t, home: t.TempDir(), told: make(chan told, 100)}
-	w.write("config.toml", ttl(1))
-	w.paths = Paths{User: w.at("config.toml"), Home: w.home}
-	last, err := Load(w.paths)
-	w.must(err)
-	w.run(func(ctx context.Context, tell func(*Config, error)) {
-		(&watcher{paths: w.paths, onChange: tell, debounce: time.Millisecond, reread: time.Millisecond}).run(ctx, last, nil)
-	})
-	for hours := 2; hours < 5; hours++ {
-		w.over("config.toml", ttl(hours))
-		w.waitTTL(hours)
-	}
-}
