@@ -175,6 +175,9 @@ func (d *Daemon) reconfigure(next *config.Config, err error) {
 	if set := d.takeConfig(next, err); set != nil {
 		set.Reconfigure()
 	}
+	if d.guard != nil {
+		d.guard.Look()
+	}
 }
 
 func (d *Daemon) takeConfig(next *config.Config, err error) *keys.Set {

@@ -24,7 +24,7 @@ func Watch(ctx context.Context, paths Paths, last *Config, onChange func(*Config
 	if last != nil {
 		w.seen, w.good = last.prints, last.prints
 	}
-	filewatch.Watch(ctx, w.folders, w.look)
+	filewatch.Watch(ctx, nil, w.folders, w.look)
 }
 
 type watcher struct {

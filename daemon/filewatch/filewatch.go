@@ -26,18 +26,18 @@ const (
 )
 
 // Watch calls look at once, soon after anything has changed in one of the folders,
-// and once a minute. The folders are asked for again before each look, as links may
+// upon each nudge (nil for none), and once a minute. The folders are asked for again before each look, as links may
 // have come to lead elsewhere. Watch returns when ctx ends; until then the caller's
 // goroutine is its own, and calls of look follow each other.
-func Watch(ctx context.Context, folders func() []string, look func()) {
+func Watch(ctx context.Context, nudge <-chan struct{}, folders func() []string, look func()) {
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
 		notify = nil // no descriptors or watches left: the rereading is the net
 	}
-	watch(ctx, folders, look, notify)
+	watch(ctx, nudge, folders, look, notify)
 }
 
-func watch(ctx context.Context, folders func() []string, look func(), notify *fsnotify.Watcher) {
+func watch(ctx context.Context, nudge <-chan struct{}, folders func() []string, look func(), notify *fsnotify.Watcher) {
 	changed := make(chan struct{}, 1)
 	if notify != nil {
 		drained := make(chan struct{})
@@ -61,6 +61,7 @@ func watch(ctx context.Context, folders func() []string, look func(), notify *fs
 		case <-ctx.Done():
 			return
 		case <-again.C:
+		case <-nudge:
 		case <-changed:
 			if !settle(ctx, changed) {
 				return

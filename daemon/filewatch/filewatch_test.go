@@ -22,7 +22,7 @@ func TestWithoutEvents(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		looks := make(chan time.Time, 10)
 		began := time.Now()
-		go watch(ctx, nil, func() { looks <- time.Now() }, nil)
+		go watch(ctx, nil, nil, func() { looks <- time.Now() }, nil)
 		for n := range 4 {
 			if at := <-looks; at.Sub(began) != time.Duration(n)*time.Minute {
 				t.Errorf("look %d came after %v", n, at.Sub(began))
@@ -69,7 +69,7 @@ func TestWatch(t *testing.T) {
 	seen, ended := make(chan string, 100), make(chan struct{})
 	go func() {
 		defer close(ended)
-		Watch(ctx, func() []string { return Folders(path) }, func() {
+		Watch(ctx, nil, func() []string { return Folders(path) }, func() {
 			text, _ := os.ReadFile(path) // none yet is a sight like another
 			seen <- string(text)
 		})

@@ -45,6 +45,7 @@ type Guard struct {
 	told     map[string]bool // what is there and was told, by what and where
 	tries    map[string]try  // of taking a key in, by its id
 	notified sync.WaitGroup
+	nudge    chan struct{}
 
 	mu       sync.Mutex // guards warnings
 	warnings []api.Warning
@@ -52,12 +53,20 @@ type Guard struct {
 
 // New returns a Guard that does not watch yet.
 func New(o Options) *Guard {
-	return &Guard{Options: o, told: map[string]bool{}, tries: map[string]try{}}
+	return &Guard{Options: o, told: map[string]bool{}, tries: map[string]try{}, nudge: make(chan struct{}, 1)}
+}
+
+// Look makes Run look again soon: the settings have changed.
+func (g *Guard) Look() {
+	select {
+	case g.nudge <- struct{}{}:
+	default: // it is about to
+	}
 }
 
 // Run watches until ctx ends.
 func (g *Guard) Run(ctx context.Context) {
-	filewatch.Watch(ctx, g.folders, func() { g.look(ctx) })
+	filewatch.Watch(ctx, g.nudge, g.folders, func() { g.look(ctx) })
 	g.notified.Wait()
 }
 

@@ -271,7 +271,7 @@ func TestDownloads(t *testing.T) {
 	p.mu.Lock()
 	p.settings.Downloads = true
 	p.mu.Unlock()
-	p.over(".aws/config", "# so that it looks again\n")
+	p.guard.Look()
 	p.await("downloaded-key")
 	if err := os.Remove(p.at("Downloads/alice_accessKeys.csv")); err != nil {
 		t.Fatal(err)
