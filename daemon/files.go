@@ -19,9 +19,6 @@ type files struct {
 	items   string // the file store's encrypted items
 }
 
-// systemConfig lays defaults below the user's file, where the system has such a place.
-const systemConfig = "/etc/awskeyd/config.toml"
-
 func findFiles(env helper.Env) (files, error) {
 	user, err := helper.ConfigFile(env)
 	if err != nil {
@@ -31,11 +28,7 @@ func findFiles(env helper.Env) (files, error) {
 	if err != nil {
 		return files{}, environmentError(err)
 	}
-	f := files{configs: config.Paths{User: user, Home: env("HOME")}, state: state, items: dataDir(env, state)}
-	if runtime.GOOS != "windows" {
-		f.configs.System = systemConfig
-	}
-	return f, nil
+	return files{configs: config.PathsFor(user, env("HOME")), state: state, items: dataDir(env, state)}, nil
 }
 
 // dataDir is the folder of the file store: user data, neither configuration

@@ -49,17 +49,14 @@ type statement struct {
 	Resource string
 }
 
-// rotate are the calls of a rotation. The user's own ARN is written out:
-// ${aws:username} knows no path, so that the usual form refuses users such as
-// eng/bob (terraform-aws-modules/terraform-aws-iam#334).
-var rotate = []string{"iam:CreateAccessKey", "iam:DeleteAccessKey", "iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "iam:UpdateAccessKey"}
-
-// policy writes the document. CloudTrail's LookupEvents, CloudWatch's
+// policy writes the document. The user's own ARN is written out: ${aws:username}
+// knows no path, so that the usual form refuses users such as eng/bob
+// (terraform-aws-modules/terraform-aws-iam#334). CloudTrail's LookupEvents, CloudWatch's
 // DescribeAlarms and IAM's ListUsers know no resource but "*" (AWS's service
 // authorization reference); what a Sid calls optional is asked, and a refusal
 // taken as "not available".
 func (n need) policy() string {
-	all := []statement{{Sid: "RotateOwnAccessKey", Action: rotate, Resource: n.user}}
+	all := []statement{{Sid: "RotateOwnAccessKey", Action: keys.Rotating, Resource: n.user}}
 	if n.other || n.create {
 		all[0].Sid = "AdministratorRotatesAccessKeyOfThisUser"
 		all[0].Action = []string{"iam:CreateAccessKey", "iam:DeleteAccessKey", "iam:GetAccessKeyLastUsed", "iam:GetUser", "iam:ListAccessKeys", "iam:UpdateAccessKey"}

@@ -172,6 +172,11 @@ func (d *Daemon) Rollback(ctx context.Context, name string) (api.Key, error) {
 	return with(d, func(s *keys.Set) (api.Key, error) { return s.Rollback(ctx, name) })
 }
 
+// Check asks AWS what could keep a key from being rotated.
+func (d *Daemon) Check(ctx context.Context, name string) (api.Checked, error) {
+	return with(d, func(s *keys.Set) (api.Checked, error) { return s.Check(ctx, name) })
+}
+
 // Users names the IAM users that a key's user may list.
 func (d *Daemon) Users(ctx context.Context, name string) (api.Users, error) {
 	return with(d, func(s *keys.Set) (api.Users, error) { return s.Users(ctx, name) })

@@ -80,11 +80,11 @@ func (i *initing) run(cmd *cobra.Command) error {
 
 // awake starts the daemon where none runs, as the helper would: a newcomer has
 // typed nothing but this.
-func (i *initing) awake() error {
+func (a *app) awake() error {
 	deadline := time.Now().Add(3 * time.Second)
-	conn, err := helper.Dial(i.env, deadline)
+	conn, err := helper.Dial(a.env, deadline)
 	if errors.Is(err, helper.ErrNoDaemon) {
-		conn, err = helper.Start(i.env, os.Environ(), deadline)
+		conn, err = helper.Start(a.env, os.Environ(), deadline)
 	}
 	if err != nil {
 		return err

@@ -12,6 +12,9 @@ func (a *app) fail(err error) int {
 	if err == nil {
 		return helper.ExitOK
 	}
+	if code, ok := errors.AsType[silent](err); ok {
+		return int(code)
+	}
 	e := asError(err)
 	if a.json {
 		a.document(struct {
@@ -26,6 +29,11 @@ func (a *app) fail(err error) int {
 	_, _ = a.stderr.WriteString(prefix + printable(e.Error()) + "\n") // nobody is left to tell
 	return e.Exit
 }
+
+// silent is an exit code of which all was said in the answer itself.
+type silent int
+
+func (s silent) Error() string { return "see above" }
 
 // asError gives every failure a code and an exit code. Those that came from
 // the daemon have both.

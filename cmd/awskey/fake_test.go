@@ -159,6 +159,18 @@ func (f *fake) Identify(_ context.Context, r api.IdentifyRequest) (api.Identity,
 	return api.Identity{UserARN: arn}, err
 }
 
+func (f *fake) Check(_ context.Context, name string) (api.Checked, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, err := f.find(name); err != nil {
+		return api.Checked{}, err
+	}
+	if f.offline {
+		return api.Checked{Checks: []api.Check{{Code: "aws", State: "error", Text: name + ": AWS could not be asked: no route to host", Remedy: "see the network"}}}, nil
+	}
+	return api.Checked{Checks: []api.Check{{Code: "aws", State: "ok", Text: name + ": AWS takes access key"}, {Code: "clock", State: "ok", Text: "this machine's clock agrees with AWS's"}}}, nil
+}
+
 func (f *fake) Users(ctx context.Context, name string) (api.Users, error) {
 	if name == "hangs" {
 		<-ctx.Done()

@@ -44,7 +44,7 @@ func TestScripts(t *testing.T) {
 					return err
 				}
 			}
-			for _, name := range []string{"awskey", "awskey-helper"} {
+			for _, name := range []string{"awskey", "awskey-helper", "awskeyd"} {
 				f, err := os.OpenFile(filepath.Join(bin, name), os.O_CREATE, 0) // a script may bring its own
 				if err == nil {
 					err = errors.Join(f.Chmod(0o700), f.Close())

@@ -173,6 +173,19 @@ type Users struct {
 	Names []string `json:"names"`
 }
 
+// Check is one line of awskey doctor. State is ok, warning or error.
+type Check struct {
+	Code   string `json:"code"`
+	State  string `json:"state"`
+	Text   string `json:"text"`
+	Remedy string `json:"remedy,omitempty"`
+}
+
+// Checked is the answer of POST /v1/keys/{name}/check, and of awskey doctor.
+type Checked struct {
+	Checks []Check `json:"checks"`
+}
+
 // Backend is one row of GET /v1/store/backends: what can hold keys here.
 type Backend struct {
 	Name      string `json:"name"`

@@ -124,6 +124,11 @@ func (c *Client) Resolve(ctx context.Context, name string, r ResolveRequest) (Ke
 	return get[Key](ctx, c, "POST", keyPath(name, "/resolve"), r)
 }
 
+// Check asks AWS what could keep a key from being rotated.
+func (c *Client) Check(ctx context.Context, name string) (Checked, error) {
+	return get[Checked](ctx, c, "POST", keyPath(name, "/check"), nil)
+}
+
 // Policy returns the least IAM policy for a key.
 func (c *Client) Policy(ctx context.Context, name string) (Policy, error) {
 	return get[Policy](ctx, c, "GET", keyPath(name, "/policy"), nil)

@@ -51,7 +51,12 @@ func TestClientMirrorsService(t *testing.T) {
 		"Pause":    func(s Service) (any, error) { return s.Pause(ctx, "work") },
 		"Resume":   func(s Service) (any, error) { return s.Resume(ctx, "work") },
 		"Resolve":  func(s Service) (any, error) { return s.Resolve(ctx, "work", ResolveRequest{"wait"}) },
-		"Policy":   func(s Service) (any, error) { return s.Policy(ctx, "work") },
+		"Check": func(s Service) (any, error) {
+			checked, err := s.Check(ctx, "work")
+			checked.Checks = some(checked.Checks)
+			return checked, err
+		},
+		"Policy": func(s Service) (any, error) { return s.Policy(ctx, "work") },
 		"Users": func(s Service) (any, error) {
 			users, err := s.Users(ctx, "work")
 			users.Names = some(users.Names)

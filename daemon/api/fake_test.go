@@ -111,6 +111,10 @@ func (f *fake) Identify(ctx context.Context, r IdentifyRequest) (Identity, error
 	return Identity{UserARN: "arn"}, f.note(ctx, "Identify", r)
 }
 
+func (f *fake) Check(ctx context.Context, name string) (Checked, error) {
+	return Checked{}, f.note(ctx, "Check", name)
+}
+
 func (f *fake) Users(ctx context.Context, name string) (Users, error) {
 	return Users{}, f.note(ctx, "Users", name)
 }

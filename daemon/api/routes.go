@@ -32,6 +32,7 @@ type route struct {
 //	POST   /v1/keys/{name}/pause       Pause
 //	POST   /v1/keys/{name}/resume      Resume
 //	POST   /v1/keys/{name}/resolve     Resolve
+//	POST   /v1/keys/{name}/check       Check
 //	GET    /v1/keys/{name}/policy      Policy
 //	GET    /v1/keys/{name}/users       Users
 //	GET    /v1/history?key=&limit=     History
@@ -66,6 +67,11 @@ func routes() []route {
 		{"POST", "/v1/keys/{name}/pause", named(Service.Pause)},
 		{"POST", "/v1/keys/{name}/resume", named(Service.Resume)},
 		{"POST", "/v1/keys/{name}/resolve", namedWith(Service.Resolve)},
+		{"POST", "/v1/keys/{name}/check", named(func(svc Service, ctx context.Context, name string) (Checked, error) {
+			checked, err := svc.Check(ctx, name)
+			checked.Checks = some(checked.Checks)
+			return checked, err
+		})},
 		{"GET", "/v1/keys/{name}/policy", named(Service.Policy)},
 		{"GET", "/v1/keys/{name}/users", named(func(svc Service, ctx context.Context, name string) (Users, error) {
 			users, err := svc.Users(ctx, name)

@@ -27,6 +27,8 @@ type Service interface {
 	Pause(ctx context.Context, name string) (Key, error)
 	Resume(ctx context.Context, name string) (Key, error)
 	Resolve(ctx context.Context, name string, r ResolveRequest) (Key, error)
+	// Check asks AWS what could keep the key from being rotated, and changes nothing.
+	Check(ctx context.Context, name string) (Checked, error)
 	Policy(ctx context.Context, name string) (Policy, error)
 	// Users lists IAM users with the key named; it is refused where AWS does.
 	Users(ctx context.Context, name string) (Users, error)

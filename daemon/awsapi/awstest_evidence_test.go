@@ -80,6 +80,10 @@ func TestEmulatedPlaces(t *testing.T) {
 		"logs:FilterLogEvents":      func() error { _, _, err := c.FailedEvent(ctx, key, "trail", victim, since); return err },
 		"cloudwatch:DescribeAlarms": func() error { _, _, err := c.Alarms(ctx, key, []string{"a"}); return err },
 		"iam:ListUsers":             func() error { _, _, err := c.Users(ctx, key); return err },
+		"iam:SimulatePrincipalPolicy": func() error {
+			_, _, err := c.Allowed(ctx, key, "arn:aws:iam::123456789012:user/bob", []string{"iam:CreateAccessKey"})
+			return err
+		},
 	}
 	s.SetPolicy("bob", awstest.Rotator())
 	for action, ask := range places {
@@ -156,5 +160,33 @@ func TestEmulatedUsers(t *testing.T) {
 	}
 	s.DeleteUser("seven")
 	_, _, err = c.ListKeys(ctx, key, "seven")
+	failure(t, err, ClassNotFound)
+}
+
+// What a policy allows is told without trying it: asked for somebody else as well,
+// and a condition on MFA left out, as AWS does.
+func TestAllowed(t *testing.T) {
+	s := awstest.NewServer(awstest.Options{})
+	t.Cleanup(s.Close)
+	arn := s.CreateUser("carol", "/eng/", awstest.Policy{Own: []string{"iam:*"}, Deny: []string{"iam:DeleteAccessKey"}})
+	id, text := s.IssueKey("carol")
+	boss := s.CreateUser("boss", "", awstest.Admin())
+	bossID, bossText := s.IssueKey("boss")
+	c := newClient(t, Config{EndpointURL: s.URL, Region: "eu-west-1"})
+	actions := []string{"iam:CreateAccessKey", "iam:DeleteAccessKey", "iam:ListUsers"}
+	for name, x := range map[string]struct {
+		id, text, about string
+		want            map[string]bool
+	}{
+		"her own":         {id, text, arn, map[string]bool{"iam:CreateAccessKey": true, "iam:DeleteAccessKey": false, "iam:ListUsers": true}},
+		"administrator's": {bossID, bossText, arn, map[string]bool{"iam:CreateAccessKey": true, "iam:DeleteAccessKey": false, "iam:ListUsers": true}},
+		"boss's own":      {bossID, bossText, boss, map[string]bool{"iam:CreateAccessKey": true, "iam:DeleteAccessKey": true, "iam:ListUsers": true}},
+	} {
+		got, meta, err := c.Allowed(t.Context(), Credentials{x.id, secret.New(x.text)}, x.about, actions)
+		if err != nil || !reflect.DeepEqual(got, x.want) || meta.Date.IsZero() {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+	_, _, err := c.Allowed(t.Context(), Credentials{bossID, secret.New(bossText)}, arn+"s", actions)
 	failure(t, err, ClassNotFound)
 }

@@ -151,14 +151,15 @@ func TestListPages(t *testing.T) {
 // An answer without what we asked for is no success.
 func TestLackingAnswers(t *testing.T) {
 	for op, results := range map[string][]string{
-		"GetCallerIdentity":    {"", `<Arn>arn:aws:iam::123456789012:user/bob</Arn>`, `<Arn>bob</Arn><Account>123456789012</Account>`},
-		"CreateAccessKey":      {"", `<AccessKey><AccessKeyId>AKIA2</AccessKeyId></AccessKey>`, `<AccessKey><SecretAccessKey>s</SecretAccessKey></AccessKey>`, `<AccessKey/>`},
-		"GetAccessKeyLastUsed": {"", `<UserName>bob</UserName>`},
-		"ListAccessKeys":       {""},
-		"GetUser":              {"", "<User/>", "<User><Arn>arn:aws:iam::1:role/bob</Arn></User>", "<User><Arn>arn:aws:iam::1:user/eve</Arn></User>"},
-		"ListUsers":            {"", "<Users><member><UserId>AIDA</UserId></member></Users>", "<IsTruncated>true</IsTruncated>"},
-		"LookupEvents":         {`{"Events":1}`, `{"Events":[{"EventTime":"yesterday"}]}`},
-		"FilterLogEvents":      {`{"events":{}}`}, "DescribeAlarms": {`{"MetricAlarms":1}`},
+		"GetCallerIdentity":       {"", `<Arn>arn:aws:iam::123456789012:user/bob</Arn>`, `<Arn>bob</Arn><Account>123456789012</Account>`},
+		"CreateAccessKey":         {"", `<AccessKey><AccessKeyId>AKIA2</AccessKeyId></AccessKey>`, `<AccessKey><SecretAccessKey>s</SecretAccessKey></AccessKey>`, `<AccessKey/>`},
+		"GetAccessKeyLastUsed":    {"", `<UserName>bob</UserName>`},
+		"ListAccessKeys":          {""},
+		"GetUser":                 {"", "<User/>", "<User><Arn>arn:aws:iam::1:role/bob</Arn></User>", "<User><Arn>arn:aws:iam::1:user/eve</Arn></User>"},
+		"SimulatePrincipalPolicy": {"", "<EvaluationResults><member><EvalActionName>iam:GetUser</EvalActionName></member></EvaluationResults>"},
+		"ListUsers":               {"", "<Users><member><UserId>AIDA</UserId></member></Users>", "<IsTruncated>true</IsTruncated>"},
+		"LookupEvents":            {`{"Events":1}`, `{"Events":[{"EventTime":"yesterday"}]}`},
+		"FilterLogEvents":         {`{"events":{}}`}, "DescribeAlarms": {`{"MetricAlarms":1}`},
 	} {
 		for _, result := range results {
 			c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {

@@ -98,17 +98,18 @@ func refusal(w http.ResponseWriter, r *http.Request, status int, code, message s
 
 // answers is a good answer to each action.
 var answers = map[string]string{
-	"GetCallerIdentity":    `<Arn>arn:aws:iam::123456789012:user/eng/bob</Arn><UserId>AIDAEXAMPLE</UserId><Account>123456789012</Account>`,
-	"ListAccessKeys":       `<IsTruncated>false</IsTruncated><AccessKeyMetadata><member><UserName>bob</UserName><AccessKeyId>AKIA1</AccessKeyId><Status>Active</Status><CreateDate>2026-01-02T03:04:05Z</CreateDate></member></AccessKeyMetadata>`,
-	"CreateAccessKey":      `<AccessKey><UserName>bob</UserName><AccessKeyId>AKIA2</AccessKeyId><Status>Active</Status><SecretAccessKey>new/secret</SecretAccessKey><CreateDate>2026-01-02T03:04:05Z</CreateDate></AccessKey>`,
-	"UpdateAccessKey":      ``,
-	"DeleteAccessKey":      ``,
-	"GetAccessKeyLastUsed": `<UserName>bob</UserName><AccessKeyLastUsed><LastUsedDate>2026-01-02T03:00:00Z</LastUsedDate><ServiceName>sns</ServiceName><Region>eu-west-1</Region></AccessKeyLastUsed>`,
-	"GetUser":              `<User><Path>/eng/</Path><UserName>bob</UserName><UserId>AIDAEXAMPLE</UserId><Arn>arn:aws:iam::123456789012:user/eng/bob</Arn><CreateDate>2026-01-02T03:04:05Z</CreateDate></User>`,
-	"ListUsers":            `<IsTruncated>false</IsTruncated><Users><member><UserName>bob</UserName><Arn>arn:aws:iam::123456789012:user/eng/bob</Arn></member></Users>`,
-	"LookupEvents":         `{"Events":[{"EventName":"GetCallerIdentity","EventSource":"sts.amazonaws.com","EventTime":1767323045,"CloudTrailEvent":"{\"awsRegion\":\"eu-west-1\",\"sourceIPAddress\":\"203.0.113.7\"}"}]}`,
-	"FilterLogEvents":      `{"events":[{"timestamp":1767323045000,"message":"{\"eventTime\":\"2026-01-02T03:04:05Z\",\"eventName\":\"PutObject\",\"eventSource\":\"s3.amazonaws.com\",\"awsRegion\":\"eu-west-1\",\"sourceIPAddress\":\"203.0.113.7\",\"errorCode\":\"AccessDenied\"}"}]}`,
-	"DescribeAlarms":       `{"MetricAlarms":[{"AlarmName":"bad calls","StateValue":"ALARM","StateTransitionedTimestamp":1767323045.5}],"CompositeAlarms":[]}`,
+	"GetCallerIdentity":       `<Arn>arn:aws:iam::123456789012:user/eng/bob</Arn><UserId>AIDAEXAMPLE</UserId><Account>123456789012</Account>`,
+	"ListAccessKeys":          `<IsTruncated>false</IsTruncated><AccessKeyMetadata><member><UserName>bob</UserName><AccessKeyId>AKIA1</AccessKeyId><Status>Active</Status><CreateDate>2026-01-02T03:04:05Z</CreateDate></member></AccessKeyMetadata>`,
+	"CreateAccessKey":         `<AccessKey><UserName>bob</UserName><AccessKeyId>AKIA2</AccessKeyId><Status>Active</Status><SecretAccessKey>new/secret</SecretAccessKey><CreateDate>2026-01-02T03:04:05Z</CreateDate></AccessKey>`,
+	"UpdateAccessKey":         ``,
+	"DeleteAccessKey":         ``,
+	"GetAccessKeyLastUsed":    `<UserName>bob</UserName><AccessKeyLastUsed><LastUsedDate>2026-01-02T03:00:00Z</LastUsedDate><ServiceName>sns</ServiceName><Region>eu-west-1</Region></AccessKeyLastUsed>`,
+	"GetUser":                 `<User><Path>/eng/</Path><UserName>bob</UserName><UserId>AIDAEXAMPLE</UserId><Arn>arn:aws:iam::123456789012:user/eng/bob</Arn><CreateDate>2026-01-02T03:04:05Z</CreateDate></User>`,
+	"SimulatePrincipalPolicy": `<IsTruncated>false</IsTruncated><EvaluationResults><member><EvalActionName>iam:CreateAccessKey</EvalActionName><EvalResourceName>*</EvalResourceName><EvalDecision>allowed</EvalDecision></member></EvaluationResults>`,
+	"ListUsers":               `<IsTruncated>false</IsTruncated><Users><member><UserName>bob</UserName><Arn>arn:aws:iam::123456789012:user/eng/bob</Arn></member></Users>`,
+	"LookupEvents":            `{"Events":[{"EventName":"GetCallerIdentity","EventSource":"sts.amazonaws.com","EventTime":1767323045,"CloudTrailEvent":"{\"awsRegion\":\"eu-west-1\",\"sourceIPAddress\":\"203.0.113.7\"}"}]}`,
+	"FilterLogEvents":         `{"events":[{"timestamp":1767323045000,"message":"{\"eventTime\":\"2026-01-02T03:04:05Z\",\"eventName\":\"PutObject\",\"eventSource\":\"s3.amazonaws.com\",\"awsRegion\":\"eu-west-1\",\"sourceIPAddress\":\"203.0.113.7\",\"errorCode\":\"AccessDenied\"}"}]}`,
+	"DescribeAlarms":          `{"MetricAlarms":[{"AlarmName":"bad calls","StateValue":"ALARM","StateTransitionedTimestamp":1767323045.5}],"CompositeAlarms":[]}`,
 }
 
 // good answers every action.
@@ -148,6 +149,10 @@ var calls = map[string]func(context.Context, *Client) (Meta, error){
 	},
 	"ListUsers": func(ctx context.Context, c *Client) (Meta, error) {
 		_, m, err := c.Users(ctx, testKey)
+		return m, err
+	},
+	"SimulatePrincipalPolicy": func(ctx context.Context, c *Client) (Meta, error) {
+		_, m, err := c.Allowed(ctx, testKey, "arn:aws:iam::123456789012:user/bob", []string{"iam:CreateAccessKey"})
 		return m, err
 	},
 	"LookupEvents": func(ctx context.Context, c *Client) (Meta, error) {

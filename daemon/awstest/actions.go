@@ -38,14 +38,15 @@ type action struct {
 // operations are the actions of each service.
 var operations = map[Service]map[string]func(*action) (any, *failure){
 	IAM: {
-		"CreateAccessKey":      createAccessKey,
-		"CreateUser":           createUser,
-		"DeleteAccessKey":      deleteAccessKey,
-		"GetAccessKeyLastUsed": getAccessKeyLastUsed,
-		"GetUser":              getUser,
-		"ListAccessKeys":       listAccessKeys,
-		"ListUsers":            listUsers,
-		"UpdateAccessKey":      updateAccessKey,
+		"CreateAccessKey":         createAccessKey,
+		"CreateUser":              createUser,
+		"DeleteAccessKey":         deleteAccessKey,
+		"GetAccessKeyLastUsed":    getAccessKeyLastUsed,
+		"GetUser":                 getUser,
+		"ListAccessKeys":          listAccessKeys,
+		"ListUsers":               listUsers,
+		"SimulatePrincipalPolicy": simulatePrincipalPolicy,
+		"UpdateAccessKey":         updateAccessKey,
 	},
 	STS: {"GetCallerIdentity": getCallerIdentity},
 	SNS: {"ListTopics": listTopics},

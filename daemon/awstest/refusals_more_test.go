@@ -39,6 +39,11 @@ var ofOthers = []refusal{
 		service: IAM, action: "ListUsers", status: 403, code: "AccessDenied",
 		message: "is not authorized to perform: iam:ListUsers on resource: arn:aws:iam::123456789012:user/ because no identity-based policy",
 	},
+	{
+		name: "simulation without the right", setup: alice, params: map[string]any{"PolicySourceArn": "arn:aws:iam::123456789012:user/alice", "ActionNames": []string{"iam:CreateAccessKey"}},
+		service: IAM, action: "SimulatePrincipalPolicy", status: 403, code: "AccessDenied",
+		message: "is not authorized to perform: iam:SimulatePrincipalPolicy on resource: arn:aws:iam::123456789012:user/alice because no identity-based policy",
+	},
 	{name: "users with the right", setup: boss, service: IAM, action: "ListUsers", status: 200},
 	{
 		name: "a page of users that is none", setup: boss, params: map[string]any{"Marker": "%"},

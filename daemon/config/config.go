@@ -13,6 +13,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,16 @@ type Paths struct {
 	User   string // config.toml of the user
 	System string // lies below the user's: /etc/awskeyd/config.toml; "" for none
 	Home   string // folders above it are not asked who may write them
+}
+
+// PathsFor are the files for a user's configuration: /etc/awskeyd/config.toml lays
+// defaults below it, where the system has such a place.
+func PathsFor(user, home string) Paths {
+	p := Paths{User: user, Home: home}
+	if runtime.GOOS != "windows" {
+		p.System = "/etc/awskeyd/config.toml"
+	}
+	return p
 }
 
 // Config is one whole and valid configuration. It never changes, and so is

@@ -20,18 +20,19 @@ const (
 // fakeAWS is IAM as a key meets it, under a fake clock: every call is one
 // instant. What the wire does to calls is the emulator's business.
 type fakeAWS struct {
-	mu      sync.Mutex
-	keys    map[string]*row
-	users   map[string]string // ARNs by name
-	owner   map[string]string // of a key that is not bob's, by id
-	manages string            // the one user that may change others
-	made    int
-	settle  time.Duration // a new key is refused for so long
-	refused int
-	fail    func(a rotation.Action) *rotation.Outcome // nil: as it is
-	after   func(a rotation.Action, o *rotation.Outcome)
-	saw     func(user string, a rotation.Action)
-	block   chan struct{} // Create waits for it, when set
+	mu        sync.Mutex
+	keys      map[string]*row
+	users     map[string]string // ARNs by name
+	owner     map[string]string // of a key that is not bob's, by id
+	manages   string            // the one user that may change others
+	made      int
+	settle    time.Duration // a new key is refused for so long
+	refused   int
+	forbidden string                                    // an action that no policy allows
+	fail      func(a rotation.Action) *rotation.Outcome // nil: as it is
+	after     func(a rotation.Action, o *rotation.Outcome)
+	saw       func(user string, a rotation.Action)
+	block     chan struct{} // Create waits for it, when set
 }
 
 type row struct {
@@ -258,4 +259,15 @@ func (f *fakeAWS) ids() []string {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// Allowed tells of everything as of the whole: whoever manages may do all.
+func (f *fakeAWS) Allowed(_ context.Context, signer rotation.Version, user rotation.User, actions []string) (map[string]bool, rotation.Outcome) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	allowed := map[string]bool{}
+	for _, a := range actions {
+		allowed[a] = a != f.forbidden
+	}
+	return allowed, f.known(signer)
 }

@@ -35,6 +35,9 @@ type AWS interface {
 	User(ctx context.Context, signer rotation.Version, name string) rotation.Outcome
 	// Users names the account's users, as far as the signer may list them.
 	Users(ctx context.Context, signer rotation.Version) ([]string, rotation.Outcome)
+	// Allowed tells which actions a user may perform on itself, as far as the signer
+	// may ask; nothing is tried.
+	Allowed(ctx context.Context, signer rotation.Version, user rotation.User, actions []string) (map[string]bool, rotation.Outcome)
 }
 
 // stopLimit is how long a stop waits for a created access key to be stored.

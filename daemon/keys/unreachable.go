@@ -20,3 +20,7 @@ func (u unreachable) User(context.Context, rotation.Version, string) rotation.Ou
 func (u unreachable) Users(context.Context, rotation.Version) ([]string, rotation.Outcome) {
 	return nil, rotation.Outcome{Result: rotation.NotSent, Text: u.err.Error()}
 }
+
+func (u unreachable) Allowed(context.Context, rotation.Version, rotation.User, []string) (map[string]bool, rotation.Outcome) {
+	return nil, rotation.Outcome{Result: rotation.NotSent, Text: u.err.Error()}
+}

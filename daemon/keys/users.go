@@ -23,3 +23,12 @@ func (i IAM) Users(ctx context.Context, signer rotation.Version) ([]string, rota
 	names, meta, err := i.Client.Users(ctx, credentials(signer))
 	return names, finish(rotation.Outcome{}, meta, err)
 }
+
+// Allowed tells which actions a user may perform on itself.
+func (i IAM) Allowed(ctx context.Context, signer rotation.Version, user rotation.User, actions []string) (map[string]bool, rotation.Outcome) {
+	if o, ok := unsigned(signer); ok {
+		return nil, o
+	}
+	allowed, meta, err := i.Client.Allowed(ctx, credentials(signer), user.ARN, actions)
+	return allowed, finish(rotation.Outcome{}, meta, err)
+}
