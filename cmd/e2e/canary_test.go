@@ -80,6 +80,12 @@ func live(t *testing.T, h *home, aws *awstest.Server, c *canary, id, secret stri
 	h.mustAdd("work", id, secret, "--write")
 	h.worksUnheard(aws, "work")
 	h.do("rotate", "work", "--wait")
+	h.awskey("doctor")
+	h.awskey("doctor", "--json")
+	if r := h.awskey("doctor", "--report", h.path("report"), "--yes"); r.exit != exitDone {
+		t.Errorf("no report: %s", r.stderr)
+	}
+	h.do("init", "--dry-run")
 	d.kill()
 	h.dumpsNothing(t)
 	d = h.start()
