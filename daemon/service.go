@@ -177,6 +177,11 @@ func (d *Daemon) Check(ctx context.Context, name string) (api.Checked, error) {
 	return with(d, func(s *keys.Set) (api.Checked, error) { return s.Check(ctx, name) })
 }
 
+// Eject gives the current access key out.
+func (d *Daemon) Eject(ctx context.Context, name string) (api.Ejected, error) {
+	return with(d, func(s *keys.Set) (api.Ejected, error) { return s.Eject(ctx, name) })
+}
+
 // Users names the IAM users that a key's user may list.
 func (d *Daemon) Users(ctx context.Context, name string) (api.Users, error) {
 	return with(d, func(s *keys.Set) (api.Users, error) { return s.Users(ctx, name) })

@@ -284,6 +284,36 @@ func (f *fake) Resolve(_ context.Context, name string, r api.ResolveRequest) (ap
 	})
 }
 
+// Eject gives out a secret made of the id. A key named hangs is never through
+// with its step.
+func (f *fake) Eject(_ context.Context, name string) (api.Ejected, error) {
+	if name == "hangs" {
+		return api.Ejected{}, api.NewError(helper.ExitHeld, "busy", "cannot eject the key hangs: the key is in the middle of a step", "see awskey status before you try again")
+	}
+	var out api.Ejected
+	k, err := f.change(name, func(k *api.Key) error {
+		if k.Phase == "proving" && !k.Back {
+			k.Phase, k.Next = "steady", nil
+		}
+		k.Paused = true
+		return nil
+	})
+	if err != nil {
+		return out, err
+	}
+	if k.Next != nil {
+		out.LeftInIAM = append(out.LeftInIAM, k.Next.AccessKeyID)
+	}
+	if k.Previous != nil {
+		out.LeftInIAM = append(out.LeftInIAM, k.Previous.AccessKeyID)
+	}
+	out.Key, out.AccessKeyID, out.SecretAccessKey = k, k.AccessKeyID, secretOf(k.AccessKeyID)
+	return out, nil
+}
+
+// secretOf is the fake's secret of an access key, 40 characters long.
+func secretOf(id string) string { return (id + "/canary+secret+of+an+access+key")[:40] }
+
 func (f *fake) Policy(ctx context.Context, name string) (api.Policy, error) {
 	if name == "hangs" {
 		<-ctx.Done()

@@ -144,6 +144,16 @@ type RemoveResult struct {
 	LeftInIAM []string `json:"left_in_iam"`
 }
 
+// Ejected is the answer of POST /v1/keys/{name}/eject: the access key that is
+// handed out, from its owner's own daemon to the owner, and the ids of the key
+// that are left in IAM beside it.
+type Ejected struct {
+	Key             Key      `json:"key"`
+	AccessKeyID     string   `json:"access_key_id"`
+	SecretAccessKey string   `json:"secret_access_key"`
+	LeftInIAM       []string `json:"left_in_iam"`
+}
+
 // RotateRequest is the body of POST /v1/keys/{name}/rotate; no body at all is a
 // plain rotation. Leaked deactivates the old access key right after the switch,
 // whoever was given it.

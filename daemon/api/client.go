@@ -129,6 +129,11 @@ func (c *Client) Check(ctx context.Context, name string) (Checked, error) {
 	return get[Checked](ctx, c, "POST", keyPath(name, "/check"), nil)
 }
 
+// Eject freezes a key's rotation and returns its current access key.
+func (c *Client) Eject(ctx context.Context, name string) (Ejected, error) {
+	return get[Ejected](ctx, c, "POST", keyPath(name, "/eject"), nil)
+}
+
 // Policy returns the least IAM policy for a key.
 func (c *Client) Policy(ctx context.Context, name string) (Policy, error) {
 	return get[Policy](ctx, c, "GET", keyPath(name, "/policy"), nil)
@@ -217,6 +222,7 @@ func get[T any](ctx context.Context, c *Client, method, path string, request any
 		defer cancel()
 	}
 	body, err := c.ask(ctx, method, path, request)
+	defer clear(body) // one answer holds a secret
 	if err == nil && json.Unmarshal(body, &document) != nil {
 		err = NewError(helper.ExitFailed, "bad-answer", "the daemon's answer is not the expected document", differ)
 	}

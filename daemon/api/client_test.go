@@ -50,6 +50,7 @@ func TestClientMirrorsService(t *testing.T) {
 		"Rollback": func(s Service) (any, error) { return s.Rollback(ctx, "work") },
 		"Pause":    func(s Service) (any, error) { return s.Pause(ctx, "work") },
 		"Resume":   func(s Service) (any, error) { return s.Resume(ctx, "work") },
+		"Eject":    func(s Service) (any, error) { return s.Eject(ctx, "work") },
 		"Resolve":  func(s Service) (any, error) { return s.Resolve(ctx, "work", ResolveRequest{"wait"}) },
 		"Check": func(s Service) (any, error) {
 			checked, err := s.Check(ctx, "work")

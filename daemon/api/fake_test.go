@@ -103,6 +103,10 @@ func (f *fake) Resolve(ctx context.Context, name string, r ResolveRequest) (Key,
 	return Key{Name: name, Phase: r.Choice}, f.note(ctx, "Resolve", name, r)
 }
 
+func (f *fake) Eject(ctx context.Context, name string) (Ejected, error) {
+	return Ejected{Key: Key{Name: name}, AccessKeyID: "AKIAEXAMPLE", SecretAccessKey: "CANARY", LeftInIAM: []string{"AKIALEFT"}}, f.note(ctx, "Eject", name)
+}
+
 func (f *fake) Policy(ctx context.Context, name string) (Policy, error) {
 	return Policy{Document: "{}"}, f.note(ctx, "Policy", name)
 }

@@ -33,6 +33,7 @@ type route struct {
 //	POST   /v1/keys/{name}/resume      Resume
 //	POST   /v1/keys/{name}/resolve     Resolve
 //	POST   /v1/keys/{name}/check       Check
+//	POST   /v1/keys/{name}/eject       Eject
 //	GET    /v1/keys/{name}/policy      Policy
 //	GET    /v1/keys/{name}/users       Users
 //	GET    /v1/history?key=&limit=     History
@@ -72,6 +73,11 @@ func routes() []route {
 			checked.Checks = some(checked.Checks)
 			return checked, err
 		})},
+		{"POST", "/v1/keys/{name}/eject", last(named(func(svc Service, ctx context.Context, name string) (Ejected, error) {
+			out, err := svc.Eject(ctx, name)
+			out.LeftInIAM = some(out.LeftInIAM)
+			return out, err
+		}))},
 		{"GET", "/v1/keys/{name}/policy", named(Service.Policy)},
 		{"GET", "/v1/keys/{name}/users", named(func(svc Service, ctx context.Context, name string) (Users, error) {
 			users, err := svc.Users(ctx, name)
@@ -322,7 +328,10 @@ func writeJSON(w http.ResponseWriter, status int, document any) {
 		http.Error(w, "the answer cannot be written as JSON", http.StatusInternalServerError)
 		return
 	}
-	write(w, status, append(body, '\n'))
+	whole := append(body, '\n')
+	write(w, status, whole)
+	clear(body) // one answer holds a secret
+	clear(whole)
 }
 
 // write sends a whole answer. A client that has gone is none of our business.

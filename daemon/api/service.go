@@ -29,6 +29,9 @@ type Service interface {
 	Resolve(ctx context.Context, name string, r ResolveRequest) (Key, error)
 	// Check asks AWS what could keep the key from being rotated, and changes nothing.
 	Check(ctx context.Context, name string) (Checked, error)
+	// Eject freezes the key's rotation and gives the current access key out, to
+	// stand in plaintext. It may wait for AWS to delete one that nobody was given.
+	Eject(ctx context.Context, name string) (Ejected, error)
 	Policy(ctx context.Context, name string) (Policy, error)
 	// Users lists IAM users with the key named; it is refused where AWS does.
 	Users(ctx context.Context, name string) (Users, error)
