@@ -24,6 +24,9 @@ func (d *document) changes(path string) []Change {
 	now := 0
 	for i, l := range d.lines {
 		if l.origin == 0 {
+			if slices.Contains(secretKeys, l.key) {
+				l.text = l.text[:l.valueAt] + masked
+			}
 			for _, text := range ownLines(d.lines[:i], l.text) {
 				now++
 				list = append(list, Change{File: path, Line: now, New: text})

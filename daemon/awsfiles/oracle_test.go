@@ -42,10 +42,15 @@ type botocore struct {
 
 func startBotocore(t *testing.T) *botocore {
 	t.Helper()
+	return startPython(t, botocoreReader)
+}
+
+func startPython(t *testing.T, script string) *botocore {
+	t.Helper()
 	if out, err := exec.Command(python, "-c", "import botocore").CombinedOutput(); err != nil {
 		t.Fatalf("this test reads files as the AWS CLI does and needs botocore: apt-get install -y python3-botocore (%v: %s)", err, bytes.TrimSpace(out))
 	}
-	cmd := exec.Command(python, "-c", botocoreReader)
+	cmd := exec.Command(python, "-c", script)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -56,7 +56,7 @@ func (files opened) point(profile, command string, beside Static) error {
 	config, credentials := files[0], files[1]
 	found, _ := credentials.doc.sections(credentialsForm, profile, false)
 	for _, s := range found {
-		if err := credentials.doc.otherWays(s, profile, true, beside); err != nil {
+		if err := credentials.doc.otherWays(s, profile, noProcess, beside); err != nil {
 			return fmt.Errorf("%s:%w", credentials.path, err)
 		}
 	}
@@ -68,11 +68,14 @@ func (files opened) point(profile, command string, beside Static) error {
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
-// otherWays fails when the section names credentials other than by
-// credential_process and the plaintext key beside, or in the credentials file (all)
-// by any means. Keys as in the "Standardized credential providers" of the AWS SDKs
+func noProcess(string) bool { return false }
+
+func anyProcess(string) bool { return true } // setLine looks at whose it is
+
+// otherWays fails when the section names credentials other than by the plaintext
+// key beside and a credential_process that is allowed. Keys as in the "Standardized credential providers" of the AWS SDKs
 // and tools reference guide.
-func (d *document) otherWays(s section, profile string, all bool, beside Static) error {
+func (d *document) otherWays(s section, profile string, allowed func(command string) bool, beside Static) error {
 	var ways []string
 	first := 0
 	d.options(s, func(at int, key string, _ bool) {
@@ -83,7 +86,7 @@ func (d *document) otherWays(s section, profile string, all bool, beside Static)
 			}
 		case "aws_session_token", "role_arn", "source_profile", "credential_source", "web_identity_token_file", "login_session":
 		case processKey:
-			if !all {
+			if allowed(d.lines[at].value) {
 				return
 			}
 		default:
@@ -118,7 +121,7 @@ func (d *document) set(profile, command string, beside Static) error {
 		return nil
 	}
 	s := found[0]
-	if err := d.otherWays(s, profile, false, beside); err != nil {
+	if err := d.otherWays(s, profile, anyProcess, beside); err != nil {
 		return err
 	}
 	var at []int
@@ -139,24 +142,32 @@ func (d *document) set(profile, command string, beside Static) error {
 	case len(at) == 1:
 		return d.setLine(at[0], profile, command)
 	}
-	// Behind the last line that means something, so that comments and blank
-	// lines before the next section stay with it, and so that no indented line
-	// comes to stand below the new one.
-	last := s.begin
+	last, err := d.room(s)
+	if err != nil {
+		return err
+	}
+	d.insert(last, processKey+" = "+command)
+	return nil
+}
+
+// room is the line of a section behind which another one may stand: the last that
+// means something, so that comments and blank lines before the next section stay
+// with it, and so that no indented line comes to stand below the new one.
+func (d *document) room(s section) (last int, err error) {
+	last = s.begin
 	for i := s.begin; i < s.end; i++ {
 		switch d.lines[i].kind {
 		case junk:
-			return fmt.Errorf("%d: this line is neither a setting nor a comment, and the AWS CLI refuses such a file; delete the line", i+1)
+			return 0, fmt.Errorf("%d: this line is neither a setting nor a comment, and the AWS CLI refuses such a file; delete the line", i+1)
 		case plain:
 		default:
 			last = i
 		}
 	}
-	if s.end < len(d.lines) && trim(d.lines[s.end].text[:1]) == "" {
-		return fmt.Errorf("%d: this section is indented, and the AWS CLI would take it for a part of the line above; move it to the start of the line", s.end+1)
+	if s.end < len(d.lines) && d.lines[s.end].origin > 0 && trim(d.lines[s.end].text[:1]) == "" {
+		return 0, fmt.Errorf("%d: this section is indented, and the AWS CLI would take it for a part of the line above; move it to the start of the line", s.end+1)
 	}
-	d.insert(last, processKey+" = "+command)
-	return nil
+	return last, nil
 }
 
 // setLine replaces the value of the line i.
@@ -179,17 +190,22 @@ func (d *document) setLine(i int, profile, command string) error {
 // insert puts a line of its own behind line i. The other bytes stay, also a
 // missing end of the last line.
 func (d *document) insert(i int, text string) {
-	before := &d.lines[i]
-	switch {
-	case strings.HasSuffix(before.text, "\n"):
+	if strings.HasSuffix(d.lines[i].text, "\n") {
 		text += d.ending()
-	case i+1 == len(d.lines):
+	} else { // the last line of the file, or one of ours follows that ends it
 		text = d.ending() + text
 	}
 	d.lines = slices.Insert(d.lines, i+1, line{text: text})
 }
 
 func (d *document) appendSection(profile, command string) {
+	end := d.ending()
+	text := d.newHeader(configForm, profile) + processKey + " = " + command + end
+	d.lines = append(d.lines, line{text: text})
+}
+
+// newHeader is the text that begins a section at the end of the file.
+func (d *document) newHeader(f form, profile string) string {
 	end := d.ending()
 	text := ""
 	if n := len(d.lines); n > 0 {
@@ -201,8 +217,7 @@ func (d *document) appendSection(profile, command string) {
 			text += end
 		}
 	}
-	text += configForm.header(profile) + end + processKey + " = " + command + end
-	d.lines = append(d.lines, line{text: text})
+	return text + f.header(profile) + end
 }
 
 // ending is the line ending that the file uses.
