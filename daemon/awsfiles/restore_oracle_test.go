@@ -70,7 +70,7 @@ func TestReadersSeeTheRestoredKeyAndNothingElse(t *testing.T) {
 			if !reads || now.Credentials.AccessKeyID != staticID || now.Credentials.SecretAccessKey != staticSecret || now.CredentialProcess != "" {
 				t.Fatalf("the Go SDK reads %+v from\n%s", goAfter[p], after)
 			}
-			was.Credentials, now.Credentials, was.CredentialProcess, now.Profile, was.Profile = now.Credentials, now.Credentials, "", "", ""
+			was.Credentials, was.CredentialProcess = now.Credentials, ""
 			if read && !reflect.DeepEqual(was, now) {
 				t.Fatalf("the Go SDK reads\n%+v\nand before\n%+v\nfrom\n%s", now, was, after)
 			}
