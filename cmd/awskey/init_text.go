@@ -63,25 +63,25 @@ func (i *initing) show(p *initPlan) {
 }
 
 // headline begins a part of the plan, with an empty line after another part.
-func (i *initing) headline(after bool, text string) {
+func (a *app) headline(after bool, text string) {
 	if after {
-		i.printf("\n")
+		a.printf("\n")
 	}
-	i.printf("%s\n\n", text)
+	a.printf("%s\n\n", text)
 }
 
-func (i *initing) showChanges(changes []awsfiles.Change) {
+func (a *app) showChanges(changes []awsfiles.Change) {
 	file := ""
 	for _, c := range changes {
 		if c.File != file {
 			file = c.File
-			i.headline(true, "In "+printable(i.tilde(file))+":")
+			a.headline(true, "In "+printable(a.tilde(file))+":")
 		}
 		if c.Old != "" {
-			i.printf("  %s\n", i.colour(red, fmt.Sprintf("%4d - %s", c.Line, printable(c.Old))))
+			a.printf("  %s\n", a.colour(red, fmt.Sprintf("%4d - %s", c.Line, printable(c.Old))))
 		}
 		if c.New != "" || c.Old == "" {
-			i.printf("  %s\n", strings.TrimRight(fmt.Sprintf("%4d + %s", c.Line, printable(c.New)), " "))
+			a.printf("  %s\n", strings.TrimRight(fmt.Sprintf("%4d + %s", c.Line, printable(c.New)), " "))
 		}
 	}
 }

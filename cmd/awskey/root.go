@@ -92,7 +92,7 @@ func (a *app) root() *cobra.Command {
 	a.verbs = []*cobra.Command{
 		a.initCmd(), a.addCmd(), a.listCmd(), a.statusCmd(),
 		a.rotateCmd(), a.rollbackCmd(), a.pauseCmd(), a.resumeCmd(), a.resolveCmd(),
-		a.renameCmd(), a.removeCmd(),
+		a.renameCmd(), a.removeCmd(), a.ejectCmd(),
 		a.lockCmd(), a.unlockCmd(),
 		a.historyCmd(), a.logsCmd(), a.policyCmd(), a.storeCmd(), a.doctorCmd(), a.versionCmd(),
 		a.demoCmd(),

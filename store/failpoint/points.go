@@ -109,4 +109,11 @@ var All = []string{
 	"init.deleting", // a file that repeats a key
 	"init.rotating",
 	"init.rotated",
+
+	// Moving out: the same.
+	"eject.asking",
+	"eject.given", // one key, and the service has written that down
+	"eject.restored",
+	"eject.removing",
+	"eject.removed",
 }
