@@ -52,6 +52,8 @@ func operations() []operation {
 		{name: "make a user's first key", also: []string{"key.saved.", "aws.answered."}, prepare: promoted, step: makesFirst},
 		{name: "end a second key", also: []string{"key.saved."}, prepare: secondKey, step: endsSecondKey},
 		{name: "move in", bare: true, also: []string{"init.", "awsfiles."}, prepare: messyHome, step: movesIn},
+		{name: "move out", also: []string{"eject.", "awsfiles.", "set."}, gone: true, prepare: pointedHome, step: movesOut},
+		{name: "move out while a new key is proved", settings: slowProof, also: []string{"eject.", "key.saved."}, gone: true, prepare: provingHome, step: movesOut},
 		{name: "add", failing: true, also: []string{"store.slot."}, bare: true, step: adds},
 		{name: "add to a full page", also: []string{"store.slot.", "store.index."}, bare: true, slow: true, prepare: fillPage, step: adds},
 		{name: "rename", failing: true, also: []string{"store.slot."}, step: renames},
