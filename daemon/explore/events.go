@@ -31,6 +31,7 @@ var events = []event{
 	{"resume", func(w *World) bool {
 		return w.p.r.Paused && w.asked(func(r rotation.Record) (rotation.Record, error) { return rotation.Resume(r), nil })
 	}, false},
+	{"eject", func(w *World) bool { return w.eject() }, false},
 	{"rollback", func(w *World) bool {
 		if !w.asked(func(r rotation.Record) (rotation.Record, error) {
 			return rotation.Rollback(r, w.settings, w.clockNow())

@@ -65,6 +65,21 @@ func (w *World) leaks(id string) {
 	}
 }
 
+// eject is a person who leaves: asked while a new key is proved, that one is given
+// up, and otherwise the key is given out and stands still.
+func (w *World) eject() bool {
+	if !w.p.loaded || w.p.r.Current.ID == "" {
+		return false
+	}
+	if next, ok := rotation.Withdraw(w.p.r, w.clockNow()); ok {
+		w.cloud.key(next.Victim.ID).named = "eject"
+		w.judge.wantsOld = true
+		return w.asked(func(rotation.Record) (rotation.Record, error) { return next, nil })
+	}
+	next, ok := rotation.GiveOut(w.p.r)
+	return ok && w.asked(func(rotation.Record) (rotation.Record, error) { return next, nil })
+}
+
 // resolve is a person's choice at a hold, or at a barrier that only the process
 // knows.
 func (w *World) resolve(word string) bool {
