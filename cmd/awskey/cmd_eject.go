@@ -59,8 +59,10 @@ func (e *ejecting) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if !e.json {
+	if mode, open := e.open(); !e.json {
 		e.show(p)
+	} else if open && len(p.keys) > 0 {
+		e.note("%s can be read by others (mode %04o): chmod 600", e.tilde(e.files.Credentials), mode)
 	}
 	if !p.nothing() && !e.dryRun {
 		if err := e.agreed(cmd, p); err != nil {
@@ -111,6 +113,10 @@ func (e *ejecting) agreed(cmd *cobra.Command, p *ejectPlan) error {
 func (e *ejecting) do(ctx context.Context, p *ejectPlan) error {
 	for n, k := range p.keys {
 		if err := e.giveOut(ctx, k); err != nil {
+			switch asError(err).Code {
+			case "socket", "timeout", "stopped", "bad-answer": // it may have been carried out all the same
+				n++
+			}
 			return frozen(p.keys[:n], err)
 		}
 	}

@@ -113,8 +113,9 @@ func leavingOf(status api.Status, k api.Key) (*leaving, error) {
 			one.served = append(one.served, pr.Name)
 		}
 	}
-	one.settles = k.Phase == "creating" || k.Next != nil && !k.Back
-	if k.Next != nil && k.Back {
+	gives := !k.Paused && !k.Back && (k.Hold == nil || k.Hold.Code == rolledBack)
+	one.settles = gives && (k.Next != nil || k.Phase == "creating" && k.Previous == nil)
+	if k.Next != nil && !gives {
 		one.left = append(one.left, k.Next.AccessKeyID)
 	}
 	if k.Previous != nil {

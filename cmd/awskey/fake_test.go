@@ -292,7 +292,7 @@ func (f *fake) Eject(_ context.Context, name string) (api.Ejected, error) {
 	}
 	var out api.Ejected
 	k, err := f.change(name, func(k *api.Key) error {
-		if k.Phase == "proving" && !k.Back {
+		if k.Phase == "proving" && !k.Back && !k.Paused {
 			k.Phase, k.Next = "steady", nil
 		}
 		k.Paused = true
