@@ -75,6 +75,7 @@ type Daemon struct {
 	nudge   chan struct{} // lets the one goroutine that minds the store look around at once
 	forgets chan struct{} // asks for more forgetting after a lock
 	guard   *guard.Guard  // nil where there is no home
+	out     *givenOut     // access keys that a person has moved out
 	asked   atomic.Int64  // when credentials were asked for last, Unix seconds
 
 	mu      sync.Mutex // guards what follows
@@ -132,6 +133,9 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.Fi
 	d := &Daemon{
 		env: env, version: api.Version(), log: log, history: history.Open(f.state), files: f, keychains: keychains,
 		began: began, since: began, identity: identity, config: cfg, looked: make(chan struct{}), nudge: make(chan struct{}, 1), forgets: make(chan struct{}, 1), locked: readMark(f.state),
+	}
+	if d.out, err = openGivenOut(f.state); err != nil {
+		log.Warn("cannot read which access keys were moved out", "error", err)
 	}
 	d.guard = d.newGuard()
 	log.Info("awskeyd begins", "version", d.version, "pid", os.Getpid(), "socket", l.Addr().String())

@@ -24,7 +24,7 @@ func (d *Daemon) newGuard() *guard.Guard {
 	}
 	return guard.New(guard.Options{
 		Files: awsfiles.Locate(d.env, home), Downloads: filepath.Join(home, "Downloads"), Helper: besides("awskey-helper"),
-		Daemon: d, Tell: d.tell,
+		Daemon: d, Tell: d.tell, GivenOut: d.out.has,
 		Settings: func() guard.Settings { return guard.Settings(d.current().Guard()) },
 		Notify: func(ctx context.Context, title, text string) {
 			if err := notify(ctx, d.env, title, text); err != nil {

@@ -149,7 +149,18 @@ func (d *Daemon) Key(ctx context.Context, name string) (api.Key, error) {
 
 // Add takes a key in.
 func (d *Daemon) Add(ctx context.Context, name string, r api.AddRequest) (api.AddResult, error) {
-	return with(d, func(s *keys.Set) (api.AddResult, error) { return s.Add(ctx, name, r) })
+	result, err := with(d, func(s *keys.Set) (api.AddResult, error) { return s.Add(ctx, name, r) })
+	if err == nil {
+		d.takenBack(r.AccessKeyID)
+	}
+	return result, err
+}
+
+// takenBack lets the guard look after an access key again.
+func (d *Daemon) takenBack(id string) {
+	if err := d.out.drop(id); err != nil {
+		d.log.Warn("cannot write down that an access key is not moved out any more", "access_key_id", id, "error", err)
+	}
 }
 
 // Remove forgets a key.
@@ -177,9 +188,16 @@ func (d *Daemon) Check(ctx context.Context, name string) (api.Checked, error) {
 	return with(d, func(s *keys.Set) (api.Checked, error) { return s.Check(ctx, name) })
 }
 
-// Eject gives the current access key out.
+// Eject gives the current access key out. From then on it may stand in plaintext.
 func (d *Daemon) Eject(ctx context.Context, name string) (api.Ejected, error) {
-	return with(d, func(s *keys.Set) (api.Ejected, error) { return s.Eject(ctx, name) })
+	out, err := with(d, func(s *keys.Set) (api.Ejected, error) { return s.Eject(ctx, name) })
+	if err != nil {
+		return api.Ejected{}, err
+	}
+	if err := d.out.add(out.AccessKeyID); err != nil {
+		return api.Ejected{}, api.NewError(helper.ExitFailed, "state", "cannot write down that the key "+name+" is moved out: "+err.Error(), "make room, or mend the folder's permissions")
+	}
+	return out, nil
 }
 
 // Users names the IAM users that a key's user may list.
@@ -194,7 +212,11 @@ func (d *Daemon) Pause(ctx context.Context, name string) (api.Key, error) {
 
 // Resume undoes Pause.
 func (d *Daemon) Resume(ctx context.Context, name string) (api.Key, error) {
-	return with(d, func(s *keys.Set) (api.Key, error) { return s.Resume(ctx, name) })
+	key, err := with(d, func(s *keys.Set) (api.Key, error) { return s.Resume(ctx, name) })
+	if err == nil {
+		d.takenBack(key.AccessKeyID)
+	}
+	return key, err
 }
 
 // Resolve settles a hold.

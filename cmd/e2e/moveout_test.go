@@ -150,7 +150,7 @@ func TestMovesOutInTheMidstOfARotation(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHome(t, bin)
-			s := newStage(t, h, h.fileStore(), c.settings)
+			s := newStage(t, h, h.fileStore(), c.settings, "[guard]\nadopt = true\n") // which would take them in again
 			s.d = h.start()
 			h.mustAdd("work", s.old, s.secret)
 			pointedHome(s)
@@ -198,6 +198,9 @@ func TestMovesOutInTheMidstOfARotation(t *testing.T) {
 				if call.ByDaemon() {
 					t.Errorf("the daemon asks AWS for %s without a key", call.Action)
 				}
+			}
+			if missing := s.movedOut(one.AccessKeyID); missing != "" {
+				t.Errorf("a moment later: %s", missing)
 			}
 			if r := h.helper("work"); r.exit != exitUnknown {
 				t.Errorf("the helper: exit %d, %q", r.exit, r.stderr)

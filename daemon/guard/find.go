@@ -43,7 +43,7 @@ func (g *Guard) find(ctx context.Context) []sight {
 		return list
 	}
 	for _, f := range found {
-		if f.Why == nil {
+		if f.Why == nil && !g.GivenOut(f.AccessKeyID) {
 			list = append(list, plaintext(f, lines))
 		}
 	}

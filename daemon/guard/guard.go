@@ -31,7 +31,8 @@ type Options struct {
 	Downloads string // the folder of downloads
 	Helper    string // the path of the helper beside this daemon
 	Daemon    Daemon
-	Settings  func() Settings // in force at that moment
+	GivenOut  func(id string) bool // it stands in plaintext because a person wanted that
+	Settings  func() Settings      // in force at that moment
 	Tell      func(api.Event)
 	Notify    func(ctx context.Context, title, text string) // shows it on the desktop; it may take a while
 }

@@ -24,6 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	id     = "AKIAQ3EGRRATPM2ZC5TB"
+	outID  = "AKIAQ3EGRRATPM2ZGONE" // was moved out
 	canary = "cAnArY+0123456789/abcdefghijklmnopqrstuv"
 )
 
@@ -101,8 +102,9 @@ func newPost(t *testing.T, lay func(p *post)) *post {
 			defer p.mu.Unlock()
 			return p.settings
 		},
-		Tell:   func(e api.Event) { p.events <- e },
-		Notify: func(_ context.Context, title, text string) { p.notes <- title + ": " + text },
+		GivenOut: func(one string) bool { return one == outID },
+		Tell:     func(e api.Event) { p.events <- e },
+		Notify:   func(_ context.Context, title, text string) { p.notes <- title + ": " + text },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -338,5 +340,28 @@ func TestAdoptFails(t *testing.T) {
 				t.Errorf("it was tried %d times", p.keeper.added)
 			}
 		})
+	}
+}
+
+// A key that a person has moved out is nobody's business, whatever the settings.
+func TestWhatWasMovedOutIsLeftAlone(t *testing.T) {
+	text := pair("gone", outID)
+	p := newPost(t, func(p *post) {
+		p.settings.Adopt = true
+		p.write(".aws/credentials", text)
+	})
+	p.over(".aws/credentials", text+pair("work", id))
+	if e := p.event("adopted"); e.AccessKeyID != id {
+		t.Errorf("adopted: %+v", e)
+	}
+	p.await("")
+	got, err := os.ReadFile(p.at(".aws/credentials"))
+	if err != nil || string(got) != text+"[work]\n" {
+		t.Errorf("the file became %q, %v", got, err)
+	}
+	p.keeper.mu.Lock()
+	defer p.keeper.mu.Unlock()
+	if p.keeper.added != 1 {
+		t.Errorf("%d keys were taken in", p.keeper.added)
 	}
 }
