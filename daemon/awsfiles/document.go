@@ -144,14 +144,22 @@ func (d *document) sections(f form, profile string, strict bool) ([]section, err
 		l := d.lines[s.begin]
 		inGo, inPython := f.goProfile(l.goName) == profile, f.pyProfile(l.pyName) == profile
 		if strict && inGo != inPython {
-			return nil, fmt.Errorf("%d: only some programs take this section for the AWS profile %s; write it as %s", s.begin+1, profile, f.header(profile))
+			how := "write it as " + f.header(profile)
+			if !sectionName.MatchString(profile) {
+				how = "rename it: " + sectionLetters + " only"
+			}
+			return nil, fmt.Errorf("%d: only some programs take this section for the AWS profile %s; %s", s.begin+1, profile, how)
 		}
 		if inGo || inPython {
 			found = append(found, s)
 		}
 	}
 	if strict && len(found) > 1 {
-		return nil, fmt.Errorf("%d: the AWS profile %s begins a second time (first in line %d), and the AWS CLI refuses such a file; join the two", found[1].begin+1, profile, found[0].begin+1)
+		why := "the AWS CLI refuses such a file"
+		if d.lines[found[0].begin].pyName != d.lines[found[1].begin].pyName {
+			why = "programs disagree about which counts"
+		}
+		return nil, fmt.Errorf("%d: the AWS profile %s begins a second time (first in line %d), and %s; join the two", found[1].begin+1, profile, found[0].begin+1, why)
 	}
 	return found, nil
 }
@@ -252,4 +260,9 @@ func (d *document) continues(i int) bool {
 		}
 	}
 	return false
+}
+
+// empty tells whether the line i is an option without any value, below it neither.
+func (d *document) empty(i int) bool {
+	return d.lines[i].kind == option && d.lines[i].value == "" && !d.continues(i)
 }

@@ -156,7 +156,7 @@ func TestPlaintextLeavesAlone(t *testing.T) {
 	for name, c := range map[string]struct{ config, credentials, profile, why string }{
 		"half a pair":         {"", "[a]\naws_access_key_id = " + staticID + "\n", "a", "credentials:2: the AWS profile a has an access key id and no aws_secret_access_key"},
 		"temporary":           {"", "[a]\n" + staticPair + "aws_session_token = canary\n", "a", "credentials:4: the AWS profile a has a session token, so its key is temporary; awskeyd holds the keys of IAM users"},
-		"only an old token":   {"", "[a]\naws_security_token = canary\n", "a", "credentials:2: only some programs find a key here"},
+		"only an old token":   {"", "[a]\naws_security_token = canary\n", "a", "credentials:2: the AWS profile a has a session token, so its key is temporary; awskeyd holds the keys of IAM users"},
 		"AWS's example":       {"", "[a]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n", "a", "credentials:2: this is the example key of AWS's documentation"},
 		"no profile's":        {"[a]\n" + staticPair, "", "a", "config:1: no program reads this section [a], since an AWS profile of this file begins with [profile …]; delete the key, or mend the section's name"},
 		"two different":       {"[profile a]\n" + strings.Replace(staticPair, "AKIA", "AKIB", 1), "[a]\n" + staticPair, "a", "config:2: the AWS profile a has one access key here and another in DIR/credentials, line 2, which is the one in use; delete the one that is not meant"},

@@ -4,11 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // A Finding is one AWS profile that holds an access key in plaintext, or a part of
 // one. Where Why is set the key is left alone, for that reason, and only Places are
-// known of it.
+// known of it; Profile is then "" where the lines belong to no section.
 type Finding struct {
 	Profile string
 	Static
@@ -30,16 +31,15 @@ func (f Files) Plaintext() ([]Finding, error) {
 	}
 	var found []Finding
 	for _, file := range files {
+		found = append(found, file.strays()...)
 		for _, s := range file.doc.all() {
 			places := file.places(s)
 			if len(places) == 0 {
 				continue
 			}
 			profile := file.doc.profile(file.form, s)
-			if profile == "" {
-				name := file.doc.lines[s.begin].pyName
-				found = append(found, Finding{Profile: name, Static: Static{Places: places},
-					Why: fmt.Errorf("%s:%d: no program reads this section [%s], since an AWS profile of this file begins with [profile …]; delete the key, or mend the section's name", file.path, s.begin+1, name)})
+			if why := file.misnamed(s); why != nil {
+				found = append(found, Finding{Profile: file.doc.lines[s.begin].pyName, Static: Static{Places: places}, Why: why})
 				continue
 			}
 			if i := slices.IndexFunc(found, func(f Finding) bool { return f.Profile == profile }); i < 0 {
@@ -70,6 +70,9 @@ func (files opened) finding(profile string, places []Place) Finding {
 func (file openedFile) places(s section) []Place {
 	var list []Place
 	file.doc.options(s, func(at int, key string, _ bool) {
+		if strings.HasSuffix(key, "_token") && file.doc.empty(at) {
+			return // a tool cleared it
+		}
 		if key == "aws_access_key_id" || slices.Contains(secretKeys, key) {
 			list = append(list, Place{file.path, at + 1})
 		}

@@ -21,6 +21,8 @@ var profileName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 // cuts it at a comment.
 var sectionName = regexp.MustCompile(`^[A-Za-z0-9_@+.][A-Za-z0-9._@:/+=,-]{0,127}$`)
 
+const sectionLetters = "letters, digits and . _ @ : / + = , -"
+
 // Point makes command the credential_process of an AWS profile in the config file,
 // and returns what had to change for it. A profile that is not there yet is added at
 // the end; a file that is not there is made with mode 0600, its folder with 0700.
@@ -84,7 +86,11 @@ func (d *document) otherWays(s section, profile string, allowed func(command str
 			if beside.AccessKeyID != "" {
 				return
 			}
-		case "aws_session_token", "role_arn", "source_profile", "credential_source", "web_identity_token_file", "login_session":
+		case "aws_session_token", "aws_security_token":
+			if d.empty(at) {
+				return // a tool cleared it
+			}
+		case "role_arn", "source_profile", "credential_source", "web_identity_token_file", "login_session":
 		case processKey:
 			if allowed(d.lines[at].value) {
 				return
@@ -115,12 +121,15 @@ func (d *document) set(profile, command string, beside Static) error {
 	}
 	if len(found) == 0 {
 		if !sectionName.MatchString(profile) {
-			return fmt.Errorf("%d: no section can be named for the AWS profile %q so that every program reads it alike; rename the profile: letters, digits and . _ @ : / + = , - only", len(d.lines)+1, profile)
+			return fmt.Errorf("%d: no section can be named for the AWS profile %q so that every program reads it alike; rename the profile: %s only", len(d.lines)+1, profile, sectionLetters)
 		}
 		d.appendSection(profile, command)
 		return nil
 	}
 	s := found[0]
+	if strings.HasPrefix(d.lines[s.begin].text, bom) {
+		return fmt.Errorf("%d: a byte order mark stands before %s, and neither the AWS CLI nor the Go SDK finds the section; save the file as UTF-8 without one", s.begin+1, configForm.header(profile))
+	}
 	if err := d.otherWays(s, profile, anyProcess, beside); err != nil {
 		return err
 	}
@@ -190,9 +199,13 @@ func (d *document) setLine(i int, profile, command string) error {
 // insert puts a line of its own behind line i. The other bytes stay, also a
 // missing end of the last line.
 func (d *document) insert(i int, text string) {
-	if strings.HasSuffix(d.lines[i].text, "\n") {
-		text += d.ending()
-	} else { // the last line of the file, or one of ours follows that ends it
+	before := d.lines[i].text
+	switch {
+	case strings.HasSuffix(before, "\r\n"):
+		text += "\r\n"
+	case strings.HasSuffix(before, "\n"):
+		text += "\n"
+	default: // the last line of the file, or one of ours follows that ends it
 		text = d.ending() + text
 	}
 	d.lines = slices.Insert(d.lines, i+1, line{text: text})

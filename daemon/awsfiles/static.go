@@ -71,10 +71,14 @@ func (d *document) static(file formedFile, profile string) (Static, error) {
 	if err != nil || len(sections) == 0 {
 		return Static{}, err
 	}
-	lines := map[string]int{} // of each of the three settings, counted from 0
+	lines := map[string]int{} // of each of these settings, counted from 0
 	d.options(sections[0], func(at int, key string, hidden bool) {
 		switch key {
-		case "aws_access_key_id", "aws_secret_access_key", "aws_session_token":
+		case "aws_access_key_id", "aws_secret_access_key":
+		case "aws_session_token", "aws_security_token": // the second for boto, and the AWS CLI still
+			if d.empty(at) {
+				return // a tool cleared it
+			}
 		default:
 			return
 		}
@@ -94,6 +98,9 @@ func (d *document) static(file formedFile, profile string) (Static, error) {
 	id, hasID := lines["aws_access_key_id"]
 	key, hasKey := lines["aws_secret_access_key"]
 	token, hasToken := lines["aws_session_token"]
+	if !hasToken {
+		token, hasToken = lines["aws_security_token"]
+	}
 	switch {
 	case err != nil:
 		return Static{}, err
