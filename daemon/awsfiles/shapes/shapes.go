@@ -1,0 +1,179 @@
+// Package shapes holds AWS files as people really have them, for tests: what the
+// AWS CLI, Terraform's tutorials and a dozen login tools write, and what becomes of
+// it under editors, merges and years.
+//
+// Each shape is a txtar archive in testdata. Its comment says in a sentence what it
+// is; below that may stand "mode: FILE OCTAL" and "link: FILE TARGET". The files are
+// config and credentials; what they must become is config.in and credentials.in
+// after moving in, config.out and credentials.out after moving out again, each only
+// where it is not what it was. The file "in" holds what must be said on moving in.
+package shapes
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+//go:embed testdata/*.txtar
+var archives embed.FS
+
+// A Shape is one person's AWS files.
+type Shape struct {
+	Name  string
+	About string
+	mode  map[string]fs.FileMode
+	link  map[string]string
+	files map[string]string // with words in angle brackets, see Words
+	order []string
+}
+
+// All returns every shape, by name.
+func All() ([]*Shape, error) {
+	entries, err := archives.ReadDir("testdata")
+	if err != nil {
+		return nil, err
+	}
+	var all []*Shape
+	for _, entry := range entries {
+		data, err := archives.ReadFile("testdata/" + entry.Name())
+		if err != nil {
+			return nil, err
+		}
+		s, err := read(strings.TrimSuffix(entry.Name(), ".txtar"), data)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", entry.Name(), err)
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func read(name string, data []byte) (*Shape, error) {
+	archive := txtar.Parse(data)
+	s := &Shape{Name: name, mode: map[string]fs.FileMode{}, link: map[string]string{}, files: map[string]string{}}
+	about, settings, _ := strings.Cut(string(archive.Comment), "\n\n")
+	s.About = about
+	for text := range strings.Lines(settings) {
+		words := strings.Fields(text)
+		if len(words) != 3 {
+			return nil, fmt.Errorf("%q is no setting", text)
+		}
+		switch words[0] {
+		case "mode:":
+			mode, err := strconv.ParseUint(words[2], 8, 9)
+			if err != nil {
+				return nil, err
+			}
+			s.mode[words[1]] = fs.FileMode(mode)
+		case "link:":
+			s.link[words[1]] = words[2]
+		default:
+			return nil, fmt.Errorf("%q is no setting", text)
+		}
+	}
+	for _, f := range archive.Files {
+		switch f.Name {
+		case "config", "credentials", "in", "config.in", "credentials.in", "config.out", "credentials.out":
+		default:
+			return nil, fmt.Errorf("%q is no file of a shape", f.Name)
+		}
+		s.files[f.Name] = string(f.Data)
+		s.order = append(s.order, f.Name)
+	}
+	return s, nil
+}
+
+// File returns a file of the archive with its words filled in, and whether it is
+// there.
+func (s *Shape) File(name string, w Words) (text string, ok bool) {
+	text, ok = s.files[name]
+	return w.Fill(text), ok
+}
+
+// Want is what config or credentials must be after the step "in" or "out".
+func (s *Shape) Want(file, step string, w Words) (text string, ok bool) {
+	if text, ok := s.File(file+"."+step, w); ok {
+		return text, true
+	}
+	return s.File(file, w)
+}
+
+// Mode is the mode of a file, 0600 where the shape says nothing of it.
+func (s *Shape) Mode(file string) fs.FileMode {
+	if mode, ok := s.mode[file]; ok {
+		return mode
+	}
+	return 0o600
+}
+
+// Link is where a file links to, "" for a plain one.
+func (s *Shape) Link(file string) string { return s.link[file] }
+
+// Lay writes the files of the shape into the folder .aws of a home.
+func (s *Shape) Lay(home string, w Words) error {
+	folder := filepath.Join(home, ".aws")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	for _, name := range []string{"config", "credentials"} {
+		text, ok := s.File(name, w)
+		if !ok {
+			continue
+		}
+		path := filepath.Join(folder, name)
+		if to := s.link[name]; to != "" {
+			if err := os.Symlink(to, path); err != nil {
+				return err
+			}
+			path = filepath.Join(folder, to)
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				return err
+			}
+		}
+		if err := errors.Join(os.WriteFile(path, []byte(text), 0o600), os.Chmod(path, s.Mode(name))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// With returns the archive with other files for the steps named: what a test
+// writes back when it is asked to. An empty text leaves a file out.
+func (s *Shape) With(files map[string]string, w Words) []byte {
+	out := &txtar.Archive{Comment: []byte(s.About)}
+	if len(s.mode)+len(s.link) > 0 {
+		settings := ""
+		for _, name := range []string{"config", "credentials"} {
+			if to := s.link[name]; to != "" {
+				settings += fmt.Sprintf("link: %s %s\n", name, to)
+			}
+			if mode, ok := s.mode[name]; ok {
+				settings += fmt.Sprintf("mode: %s %04o\n", name, mode)
+			}
+		}
+		out.Comment = append(out.Comment, "\n\n"+settings...)
+	}
+	for _, name := range []string{"config", "credentials", "in", "config.in", "credentials.in", "config.out", "credentials.out"} {
+		text, changed := files[name]
+		if !changed {
+			text = s.files[name]
+			if _, ok := s.files[name]; !ok {
+				continue
+			}
+		} else if text == "" {
+			continue
+		} else {
+			text = w.Hide(text)
+		}
+		out.Files = append(out.Files, txtar.File{Name: name, Data: []byte(text)})
+	}
+	return txtar.Format(out)
+}

@@ -1,0 +1,272 @@
+package awsfiles
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/awskeyd/awskeyd/daemon/awsfiles/shapes"
+)
+
+var update = flag.Bool("update", false, "write what became of the shapes into their archives")
+
+// Real-life files go in: what moves leaves every other byte where it was, what does
+// not is named with its line, and the readers agree.
+func TestShapesMoveIn(t *testing.T) {
+	all, err := shapes.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 60 {
+		t.Fatalf("only %d shapes", len(all))
+	}
+	oracles := startReaders(t)
+	words := shapes.MadeUp()
+	for _, shape := range all {
+		t.Run(shape.Name, func(t *testing.T) {
+			f := lay(t, shape, words)
+			before, beforeRead := both(t, f), oracles.read(t, f)
+			said, moves := moveShape(t, f)
+			if said != "" && !strings.HasSuffix(said, "\n") {
+				said += "\n"
+			}
+			compare(t, shape, words, f, "in", said)
+			attributes(t, shape, f)
+			moved := nothingElse(t, f, before, moves)
+
+			afterRead := oracles.read(t, f)
+			if err := beforeRead.same(afterRead, moved); err != nil {
+				t.Error(err)
+			}
+			for _, m := range moves {
+				_, sdk := beforeRead.sdk[m.Profile]
+				if err := afterRead.serves(m.Profile, m.Command, sdk); err != nil {
+					t.Errorf("%s: %v", m.Profile, err)
+				}
+			}
+			once := both(t, f)
+			if _, again := moveShape(t, f); len(again) > 0 || both(t, f) != once {
+				t.Errorf("not idempotent: %v moved again", again)
+			}
+		})
+	}
+}
+
+func lay(t *testing.T, shape *shapes.Shape, words shapes.Words) Files {
+	t.Helper()
+	home := t.TempDir()
+	if err := shape.Lay(home, words); err != nil {
+		t.Fatal(err)
+	}
+	return Locate(func(string) string { return "" }, home)
+}
+
+// pairOf are the texts of both files; absent ones are empty.
+type pairOf struct{ config, credentials string }
+
+func both(t *testing.T, f Files) pairOf {
+	t.Helper()
+	config, err := read(f.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	credentials, err := read(f.Credentials)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pairOf{string(config), string(credentials)}
+}
+
+// moveShape does what init does to the files, and tells what a person would be told.
+func moveShape(t *testing.T, f Files) (said string, moves []Move) {
+	t.Helper()
+	found, err := f.Plaintext()
+	if err != nil {
+		return "refused: " + err.Error() + "\n", nil
+	}
+	names := map[string]string{} // of ours, by access key id: one key, several lines
+	for _, one := range found {
+		if one.Why != nil {
+			said += fmt.Sprintf("left %s at%s: %v\n", one.Profile, lines(one.Places), one.Why)
+			continue
+		}
+		if names[one.AccessKeyID] == "" {
+			names[one.AccessKeyID] = ourName(one.Profile)
+		}
+		m := Move{one.Profile, shapes.Helper + " " + names[one.AccessKeyID], one.Static}
+		if _, err := f.Preview(append(slices.Clone(moves), m)...); err != nil {
+			said += fmt.Sprintf("left %s at%s: %v\n", one.Profile, lines(one.Places), err)
+			continue
+		}
+		moves = append(moves, m)
+	}
+	expected, err := f.Preview(moves...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := both(t, f)
+	for _, m := range moves {
+		if _, err := f.Point(m.Profile, m.Command, m.Key); err != nil {
+			t.Errorf("%s was previewed and is refused: %v", m.Profile, err)
+		}
+	}
+	for _, m := range moves {
+		if _, err := f.Scrub(m.Profile, m.Key); err != nil {
+			t.Errorf("%s was previewed and is refused: %v", m.Profile, err)
+		}
+		said += fmt.Sprintf("moved %s, %s at%s\n", m.Profile, m.Key.AccessKeyID, lines(m.Key.Places))
+	}
+	is := both(t, f)
+	for _, file := range []struct{ path, was, is string }{{f.Config, was.config, is.config}, {f.Credentials, was.credentials, is.credentials}} {
+		if err := onlyNamed(file.was, file.is, file.path, expected); err != nil {
+			t.Errorf("%s: %v", filepath.Base(file.path), err)
+		}
+	}
+	for _, m := range moves {
+		places, err := f.Standing(m.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(places) > 0 {
+			said += fmt.Sprintf("the secret of %s still stands at%s\n", m.Key.AccessKeyID, lines(places))
+		}
+	}
+	return said, moves
+}
+
+// ourName is a name of ours for an AWS profile of any name.
+func ourName(profile string) string {
+	name := strings.Map(func(r rune) rune {
+		if profileName.MatchString(string(r)) || strings.ContainsRune("._-", r) {
+			return r
+		}
+		return '-'
+	}, profile)
+	return strings.TrimLeft(name, "._-")
+}
+
+func lines(places []Place) string {
+	text := ""
+	for _, p := range places {
+		text += fmt.Sprintf(" %s:%d", filepath.Base(p.File), p.Line)
+	}
+	return text
+}
+
+// onlyNamed sees that nothing but the lines named by the changes differs, ending
+// and all. Only the last line's missing ending may have had to be given to it.
+func onlyNamed(before, after, path string, changes []Change) error {
+	was, is := slices.Collect(strings.Lines(before)), slices.Collect(strings.Lines(after))
+	gone, put := map[int]bool{}, map[int]bool{}
+	for _, c := range changes {
+		switch {
+		case c.File != path:
+		case c.Old != "" && c.New != "":
+			ending := was[c.Line-1][len(strings.TrimRight(was[c.Line-1], "\r\n")):]
+			was[c.Line-1] = c.New + ending
+		case c.Old != "":
+			gone[c.Line] = true
+		default:
+			put[c.Line] = true
+		}
+	}
+	rest := func(all []string, named map[int]bool) (left []string) {
+		for i, text := range all {
+			if !named[i+1] {
+				left = append(left, text)
+			}
+		}
+		return left
+	}
+	want, got := rest(was, gone), rest(is, put)
+	if len(want) != len(got) {
+		return fmt.Errorf("%d lines should have stayed, and %d did: %q became %q", len(want), len(got), before, after)
+	}
+	for i := range want {
+		if want[i] != got[i] && (i+1 < len(want) || strings.TrimRight(want[i], "\r\n") != strings.TrimRight(got[i], "\r\n")) {
+			return fmt.Errorf("%q became %q", want[i], got[i])
+		}
+	}
+	return nil
+}
+
+// nothingElse sees that no line of the keys is left, and that the folder holds
+// nothing of ours but the files.
+func nothingElse(t *testing.T, f Files, before pairOf, moves []Move) (moved []string) {
+	t.Helper()
+	after := both(t, f)
+	for _, m := range moves {
+		moved = append(moved, m.Profile)
+		for _, place := range m.Key.Places {
+			text := map[string]string{f.Config: before.config, f.Credentials: before.credentials}[place.File]
+			named := strings.TrimSpace(slices.Collect(strings.Lines(text))[place.Line-1])
+			for line := range strings.Lines(after.config + "\n" + after.credentials) {
+				if _, commented := strings.CutPrefix(strings.TrimSpace(line), "#"); !commented && strings.TrimSpace(line) == named && strings.Contains(named, m.Key.Secret.Reveal()) {
+					t.Errorf("%s:%d is still there", filepath.Base(place.File), place.Line)
+				}
+			}
+		}
+	}
+	entries, err := os.ReadDir(filepath.Dir(f.Config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if name := e.Name(); name != "config" && name != "credentials" {
+			t.Errorf("%s was left behind", name)
+		}
+	}
+	return moved
+}
+
+// attributes sees that modes and links are what they were.
+func attributes(t *testing.T, shape *shapes.Shape, f Files) {
+	t.Helper()
+	for _, path := range []string{f.Config, f.Credentials} {
+		name := filepath.Base(path)
+		info, err := os.Stat(path)
+		if os.IsNotExist(err) {
+			continue
+		}
+		if err != nil || info.Mode().Perm() != shape.Mode(name) {
+			t.Errorf("%s has mode %v, %v", name, info.Mode(), err)
+		}
+		to, err := os.Readlink(path)
+		if to != shape.Link(name) {
+			t.Errorf("%s links to %q and not to %q: %v", name, to, shape.Link(name), err)
+		}
+	}
+}
+
+// compare holds files and words against the archive, or writes them into it.
+func compare(t *testing.T, shape *shapes.Shape, words shapes.Words, f Files, step, said string) {
+	t.Helper()
+	is := both(t, f)
+	said = strings.ReplaceAll(said, filepath.Dir(f.Config)+"/", "")
+	if *update {
+		files := map[string]string{step: said}
+		for name, text := range map[string]string{"config": is.config, "credentials": is.credentials} {
+			if was, _ := shape.File(name, words); was == text {
+				text = ""
+			}
+			files[name+"."+step] = text
+		}
+		path := filepath.Join("shapes", "testdata", shape.Name+".txtar")
+		if err := os.WriteFile(path, shape.With(files, words), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	for name, text := range map[string]string{"config": is.config, "credentials": is.credentials} {
+		if want, _ := shape.Want(name, step, words); text != want {
+			t.Errorf("%s became\n%q\nand not\n%q", name, text, want)
+		}
+	}
+	if want, _ := shape.File(step, words); said != want {
+		t.Errorf("said\n%sand not\n%s", said, want)
+	}
+}
