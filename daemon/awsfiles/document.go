@@ -214,21 +214,17 @@ func (f form) goProfile(name string) string {
 	return rest
 }
 
-// pyProfile follows botocore's configloader.build_profile_map, which splits
-// the name like a shell: quotes around it are dropped.
+// pyProfile follows botocore's configloader.build_profile_map: two words as a shell
+// would split them, of which the first need only begin with "profile".
 func (f form) pyProfile(name string) string {
 	if f == credentialsForm || name == "default" {
 		return name
 	}
-	words := strings.Fields(name)
-	if len(words) != 2 || words[0] != "profile" || !strings.HasPrefix(name, "profile") {
+	words, ok := shellWords(name)
+	if !ok || len(words) != 2 || !strings.HasPrefix(name, "profile") {
 		return ""
 	}
-	word := words[1]
-	if n := len(word); n > 1 && (word[0] == '"' || word[0] == '\'') && word[n-1] == word[0] {
-		word = word[1 : n-1]
-	}
-	return word
+	return words[1]
 }
 
 // options calls each with every option of a section and its line; hidden is

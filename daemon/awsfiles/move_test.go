@@ -158,7 +158,7 @@ func TestPlaintextLeavesAlone(t *testing.T) {
 		"temporary":           {"", "[a]\n" + staticPair + "aws_session_token = canary\n", "a", "credentials:4: the AWS profile a has a session token, so its key is temporary; awskeyd holds the keys of IAM users"},
 		"only an old token":   {"", "[a]\naws_security_token = canary\n", "a", "credentials:2: the AWS profile a has a session token, so its key is temporary; awskeyd holds the keys of IAM users"},
 		"AWS's example":       {"", "[a]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n", "a", "credentials:2: this is the example key of AWS's documentation"},
-		"no profile's":        {"[a]\n" + staticPair, "", "a", "config:1: no program reads this section [a], since an AWS profile of this file begins with [profile …]; delete the key, or mend the section's name"},
+		"no profile's":        {"[a]\n" + staticPair, "", "", "config:1: no program reads this section [a], since an AWS profile of this file begins with [profile …]; delete the key, or mend the section's name"},
 		"two different":       {"[profile a]\n" + strings.Replace(staticPair, "AKIA", "AKIB", 1), "[a]\n" + staticPair, "a", "config:2: the AWS profile a has one access key here and another in DIR/credentials, line 2, which is the one in use; delete the one that is not meant"},
 		"a section twice":     {"", "[a]\nregion=x\n[a]\n" + staticPair, "a", "credentials:3: the AWS profile a begins a second time (first in line 1), and the AWS CLI refuses such a file; join the two"},
 		"hidden from the CLI": {"", "[a]\nregion=x\n  aws_secret_access_key = canary\n", "a", "credentials:3: the AWS CLI takes this indented line for a part of the value above it; move it to the start of the line"},

@@ -9,7 +9,7 @@ import (
 
 // A Finding is one AWS profile that holds an access key in plaintext, or a part of
 // one. Where Why is set the key is left alone, for that reason, and only Places are
-// known of it; Profile is then "" where the lines belong to no section.
+// known of it; Profile is then "" where the lines belong to no AWS profile.
 type Finding struct {
 	Profile string
 	Static
@@ -29,6 +29,10 @@ func (f Files) Plaintext() ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	return files.plaintext(), nil
+}
+
+func (files opened) plaintext() []Finding {
 	var found []Finding
 	for _, file := range files {
 		found = append(found, file.strays()...)
@@ -39,7 +43,7 @@ func (f Files) Plaintext() ([]Finding, error) {
 			}
 			profile := file.doc.profile(file.form, s)
 			if why := file.misnamed(s); why != nil {
-				found = append(found, Finding{Profile: file.doc.lines[s.begin].pyName, Static: Static{Places: places}, Why: why})
+				found = append(found, Finding{Static: Static{Places: places}, Why: why})
 				continue
 			}
 			if i := slices.IndexFunc(found, func(f Finding) bool { return f.Profile == profile }); i < 0 {
@@ -49,7 +53,7 @@ func (f Files) Plaintext() ([]Finding, error) {
 			}
 		}
 	}
-	return found, nil
+	return found
 }
 
 func (files opened) finding(profile string, places []Place) Finding {

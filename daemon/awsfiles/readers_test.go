@@ -239,3 +239,16 @@ func (r reading) serves(profile, command string, sdkReads bool) error {
 	}
 	return nil
 }
+
+// standsBeside tells whether our line stands beside the key in every reader that
+// accepts the files and finds either.
+func (r reading) standsBeside(before reading, profile, command string) error {
+	if values, _ := r.python.Config["profiles"][profile].(map[string]any); r.refused == "" && values[processKey] != command {
+		return fmt.Errorf("botocore runs %v", values[processKey])
+	}
+	was, had := before.sdk[profile]
+	if is := r.sdk[profile]; had && (is.CredentialProcess != command || is.Credentials.AccessKeyID != was.Credentials.AccessKeyID) {
+		return fmt.Errorf("the Go SDK runs %q beside %s", is.CredentialProcess, is.Credentials.AccessKeyID)
+	}
+	return nil
+}
