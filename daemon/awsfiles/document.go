@@ -69,8 +69,8 @@ func parse(data []byte) (*document, error) {
 		at := len(doc.lines) + 1
 		switch {
 		// Python ends a line at a lone CR, the Go SDK does not.
-		case strings.Contains(strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r"), "\r"):
-			return nil, fmt.Errorf("%d: a carriage return stands inside the line; save the file with ordinary line endings", at)
+		case strings.Contains(strings.TrimSuffix(text, "\r\n"), "\r"):
+			return nil, fmt.Errorf("%d: a carriage return ends no line here; save the file with ordinary line endings", at)
 		case trimmed == "" || trimmed[0] == '#' || trimmed[0] == ';':
 		case inOption && indent > level:
 			if goName != "" {

@@ -114,7 +114,8 @@ func TestPointRefuses(t *testing.T) {
 		"indented section": {"[default]\nregion = x\n  [profile work]\n", "", "config", ":3: the AWS CLI takes this indented section for a part of the value above it; move it to the start of the line"},
 		"indented next":    {"[profile work]\n # why\n  [profile b]\n", "", "config", ":3: this section is indented, and the AWS CLI would take it for a part of the line above; move it to the start of the line"},
 		"junk":             {"[profile work]\n\n  deep\n", "", "config", ":3: this line is neither a setting nor a comment, and the AWS CLI refuses such a file; delete the line"},
-		"old Mac":          {"[profile work]\rregion=x\r", "", "config", ":1: a carriage return stands inside the line; save the file with ordinary line endings"},
+		"old Mac":          {"[profile work]\rregion=x\r", "", "config", ":1: a carriage return ends no line here; save the file with ordinary line endings"},
+		"old Mac's last":   {"[profile work]\r\nregion=x\r", "", "config", ":2: a carriage return ends no line here; save the file with ordinary line endings"},
 	} {
 		f := files(t, c.config, c.credentials)
 		path := filepath.Join(filepath.Dir(f.Config), c.file)
