@@ -109,6 +109,7 @@ func (s *stage) movedIn() string {
 	if s.cut { // the lock was let go by the kernel; its file is taken away by the next edit
 		left = slices.DeleteFunc(left, func(e fs.DirEntry) bool { return e.Name() == ".awskey.lock" })
 	}
+	left = slices.DeleteFunc(left, func(e fs.DirEntry) bool { return strings.HasSuffix(e.Name(), ".before-awskey") })
 	if err != nil || len(left) != 2 {
 		return fmt.Sprintf("in .aws there are %v, %v", left, err)
 	}

@@ -8,34 +8,45 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-
-	"github.com/google/renameio/v2"
 )
 
 func replace(path string, data []byte, perm fs.FileMode, was fs.FileInfo) error {
-	folder := filepath.Dir(path)
-	// Without WithTempDir the library probes $TMPDIR, and a file from there
-	// may carry another security label.
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(folder), renameio.WithStaticPermissions(perm))
+	f, err := temporary(path)
 	if err != nil {
 		return err
 	}
-	defer f.Cleanup()
-	if err := keepOwner(f.File, was, perm); err != nil {
-		return err
+	testOnlyStep("made")
+	err = fill(f, data, perm, was)
+	if err == nil {
+		testOnlyStep("synced")
+		err = os.Rename(f.Name(), path)
 	}
-	if _, err := f.Write(data); err != nil {
-		return err
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
 	}
-	if err := f.CloseAtomicallyReplace(); err != nil {
-		return err
+	testOnlyStep("renamed")
+	return syncFolder(filepath.Dir(path))
+}
+
+// fill writes the file and closes it, with all of it on the disk.
+func fill(f *os.File, data []byte, perm fs.FileMode, was fs.FileInfo) error {
+	err := keepOwner(f, was)
+	if err == nil {
+		err = f.Chmod(perm) // after the owner, whose change may clear bits of it
 	}
-	return syncFolder(folder)
+	if err == nil {
+		_, err = f.Write(data)
+	}
+	testOnlyStep("written")
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 // keepOwner hands the new file to the old one's owner. Only root can, and only
 // for root does it matter: `sudo awskey` must not take a person's file away.
-func keepOwner(f *os.File, was fs.FileInfo, perm fs.FileMode) error {
+func keepOwner(f *os.File, was fs.FileInfo) error {
 	if was == nil || os.Geteuid() != 0 {
 		return nil
 	}
@@ -43,14 +54,11 @@ func keepOwner(f *os.File, was fs.FileInfo, perm fs.FileMode) error {
 	if !ok {
 		return nil
 	}
-	if err := f.Chown(int(old.Uid), int(old.Gid)); err != nil {
-		return err
-	}
-	return f.Chmod(perm) // a change of owner may clear bits of the mode
+	return f.Chown(int(old.Uid), int(old.Gid))
 }
 
-// syncFolder makes the rename itself durable, which renameio leaves out. Some
-// file systems cannot sync a folder and say EINVAL.
+// syncFolder makes the rename itself durable. Some file systems cannot sync a
+// folder and say EINVAL.
 func syncFolder(folder string) error {
 	d, err := os.Open(folder)
 	if err != nil {

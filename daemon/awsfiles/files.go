@@ -72,6 +72,10 @@ func read(path string) ([]byte, error) {
 	return data, err
 }
 
+// testOnlyStep is called between the steps of an edit; a test may end the process
+// there.
+var testOnlyStep = func(string) {}
+
 // edit lets change rework the document, writes it back, and tells what is new.
 // Edits of ours wait for each other. Another program takes no lock, so its
 // write is looked for at the last moment, and the edit done again on top.
@@ -81,6 +85,11 @@ func edit(path string, change func(*document) error) ([]Change, error) {
 		return nil, err
 	}
 	defer unlock()
+	testOnlyStep("locked")
+	// What an edit left that was cut off, and which may hold a secret.
+	if err := errors.Join(atomicfile.Sweep(path), atomicfile.Sweep(path+backupEnd)); err != nil {
+		return nil, fmt.Errorf("cannot clean up beside %s: %w", path, err)
+	}
 	for range 10 {
 		before, err := read(path)
 		if err != nil {
@@ -100,9 +109,14 @@ func edit(path string, change func(*document) error) ([]Change, error) {
 		if now, err := read(path); err != nil || !bytes.Equal(now, before) {
 			continue
 		}
+		if err := keepBefore(path, before); err != nil {
+			return nil, fmt.Errorf("cannot keep a copy without secrets of %s: %w", path, err)
+		}
+		testOnlyStep("kept")
 		failpoint.At("awsfiles.editing")
 		err = atomicfile.Edit(path, doc.bytes(), 0o600)
 		failpoint.At("awsfiles.edited")
+		testOnlyStep("written")
 		return changes, err
 	}
 	return nil, fmt.Errorf("%s is being changed by another program; try again when it has finished", path)

@@ -174,7 +174,7 @@ func TestPointMakesFolderAndKeepsModeAndLink(t *testing.T) {
 	if got := text(t, target); !strings.Contains(got, "[profile b]") || !strings.Contains(got, "[profile work]") {
 		t.Errorf("the target holds %q", got)
 	}
-	if entries, _ := os.ReadDir(filepath.Dir(f.Config)); len(entries) != 1 {
+	if entries, _ := os.ReadDir(filepath.Dir(f.Config)); len(entries) != 2 || entries[1].Name() != "config"+backupEnd {
 		t.Errorf("something is left behind: %v", entries)
 	}
 }
@@ -197,7 +197,7 @@ func TestConcurrentEdits(t *testing.T) {
 			t.Errorf("profile %d was lost", i)
 		}
 	}
-	if entries, _ := os.ReadDir(filepath.Dir(f.Config)); len(entries) != 1 {
+	if entries, _ := os.ReadDir(filepath.Dir(f.Config)); len(entries) != 2 || entries[1].Name() != "config"+backupEnd {
 		t.Errorf("something is left behind: %v", entries)
 	}
 }

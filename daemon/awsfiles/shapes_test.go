@@ -206,7 +206,7 @@ func nothingElse(t *testing.T, f Files) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if name := e.Name(); name != "config" && name != "credentials" {
+		if name := strings.TrimSuffix(e.Name(), backupEnd); name != "config" && name != "credentials" {
 			t.Errorf("%s was left behind", name)
 		}
 	}
