@@ -19,6 +19,9 @@ var built struct {
 }
 
 func TestMain(m *testing.M) {
+	if endpoint := os.Getenv(goSDKVariable); endpoint != "" {
+		goSDKMain(endpoint)
+	}
 	code := m.Run()
 	for _, dir := range built.dirs {
 		os.RemoveAll(dir)
