@@ -1,6 +1,7 @@
 package awsfiles
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -13,14 +14,18 @@ type Change struct {
 	New  string // "" for a line taken out
 }
 
-// masked stands in place of a secret.
-const masked = "(not shown)"
+const (
+	masked    = "(not shown)"  // stands in place of a secret
+	emptyLine = "(empty line)" // stands for one that is taken out, or it would be one put in
+)
 
 // changes tells what differs from the document as parsed.
 func (d *document) changes(path string) []Change {
 	var list []Change
 	was := d.was
-	out := func(l line) { list = append(list, Change{File: path, Line: l.origin, Old: l.shown()}) }
+	out := func(l line) {
+		list = append(list, Change{File: path, Line: l.origin, Old: cmp.Or(l.shown(), emptyLine)})
+	}
 	now := 0
 	for i, l := range d.lines {
 		if l.origin == 0 {

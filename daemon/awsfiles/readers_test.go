@@ -188,7 +188,10 @@ func plainConfig(r reading, moved []string) map[string]map[string]any {
 func plainCredentials(r reading, moved []string) map[string]map[string]any {
 	all := map[string]map[string]any{}
 	for name, values := range r.python.Credentials {
-		all[name] = withoutSettings(values, slices.Contains(moved, name))
+		section := withoutSettings(values, slices.Contains(moved, name))
+		if len(section) > 0 || !slices.Contains(moved, name) {
+			all[name] = section
+		}
 	}
 	return all
 }

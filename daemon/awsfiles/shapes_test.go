@@ -14,9 +14,9 @@ import (
 
 var update = flag.Bool("update", false, "write what became of the shapes into their archives")
 
-// Real-life files go in: what moves leaves every other byte where it was, what does
-// not is named with its line, and the readers agree.
-func TestShapesMoveIn(t *testing.T) {
+// Real-life files go in and out: what moves leaves every other byte where it was, what
+// does not is named with its line, and the readers agree.
+func TestShapesMoveInAndOut(t *testing.T) {
 	all, err := shapes.All()
 	if err != nil {
 		t.Fatal(err)
@@ -30,10 +30,7 @@ func TestShapesMoveIn(t *testing.T) {
 		t.Run(shape.Name, func(t *testing.T) {
 			f := lay(t, shape, words)
 			beforeRead := oracles.read(t, f)
-			said, moves := moveShape(t, f)
-			if said != "" && !strings.HasSuffix(said, "\n") {
-				said += "\n"
-			}
+			said, moves := moveShape(t, f, words)
 			compare(t, shape, words, f, "in", said)
 			attributes(t, shape, f)
 			nothingElse(t, f)
@@ -53,11 +50,55 @@ func TestShapesMoveIn(t *testing.T) {
 				}
 			}
 			once := both(t, f)
-			if _, again := moveShape(t, f); len(again) > 0 || both(t, f) != once {
+			if _, again := moveShape(t, f, words); len(again) > 0 || both(t, f) != once {
 				t.Errorf("not idempotent: %v moved again", again)
+			}
+
+			said = restoreShape(t, f, moves)
+			compare(t, shape, words, f, "out", said)
+			attributes(t, shape, f)
+			nothingElse(t, f)
+			if err := beforeRead.same(oracles.read(t, f), moved); err != nil {
+				t.Errorf("moved out: %v", err)
+			}
+			for _, m := range moves {
+				if s, err := f.Static(m.Profile); said == "" && (err != nil || !s.same(m.Key)) {
+					t.Errorf("%s is not back: %v", m.Profile, err)
+				}
 			}
 		})
 	}
+}
+
+// restoreShape does what eject does, key by key in the order of their names.
+func restoreShape(t *testing.T, f Files, moves []Move) (said string) {
+	t.Helper()
+	var returns []Return
+	for _, m := range moves {
+		_, name, _ := strings.Cut(m.Command, " ")
+		if slices.ContainsFunc(returns, func(r Return) bool { return r.Name == name }) {
+			continue // one key, several lines
+		}
+		returns = append(returns, Return{Key: m.Key, Name: name, IsOurs: func(c string) bool { p, ours := Ours(c); return ours && p == name }})
+	}
+	slices.SortFunc(returns, func(a, b Return) int { return strings.Compare(a.Name, b.Name) })
+	_, expected, err := f.PreviewRestore(returns...)
+	if err != nil {
+		return "refused: " + err.Error() + "\n"
+	}
+	was := both(t, f)
+	for _, r := range returns {
+		if _, err := f.Restore(r); err != nil {
+			t.Errorf("%s was previewed and is refused: %v", r.Name, err)
+		}
+	}
+	is := both(t, f)
+	for _, file := range []struct{ path, was, is string }{{f.Config, was.config, is.config}, {f.Credentials, was.credentials, is.credentials}} {
+		if err := onlyNamed(file.was, file.is, file.path, expected); err != nil {
+			t.Errorf("%s: %v", filepath.Base(file.path), err)
+		}
+	}
+	return ""
 }
 
 func lay(t *testing.T, shape *shapes.Shape, words shapes.Words) Files {
@@ -86,7 +127,7 @@ func both(t *testing.T, f Files) pairOf {
 }
 
 // moveShape does what init does to the files, and tells what a person would be told.
-func moveShape(t *testing.T, f Files) (said string, moves []Move) {
+func moveShape(t *testing.T, f Files, words shapes.Words) (said string, moves []Move) {
 	t.Helper()
 	found, err := f.Plaintext()
 	if err != nil {
@@ -98,7 +139,7 @@ func moveShape(t *testing.T, f Files) (said string, moves []Move) {
 			said += fmt.Sprintf("left %s at%s: %v\n", one.Profile, lines(one.Places), one.Why)
 			continue
 		}
-		if one.AccessKeyID == shapes.MadeUp()["ROOT"] {
+		if one.AccessKeyID == words["ROOT"] {
 			said += fmt.Sprintf("left %s at%s: AWS tells that it is the root's\n", one.Profile, lines(one.Places))
 			continue
 		}
@@ -241,15 +282,18 @@ func compare(t *testing.T, shape *shapes.Shape, words shapes.Words, f Files, ste
 	is := both(t, f)
 	said = strings.ReplaceAll(said, filepath.Dir(f.Config)+"/", "")
 	if *update {
-		files := map[string]string{step: said}
+		shape.Drop(step)
+		if said != "" {
+			shape.Set(step, said, words)
+		}
 		for name, text := range map[string]string{"config": is.config, "credentials": is.credentials} {
-			if was, _ := shape.File(name, words); was == text {
-				text = ""
+			shape.Drop(name + "." + step)
+			if was, _ := shape.File(name, words); was != text {
+				shape.Set(name+"."+step, text, words)
 			}
-			files[name+"."+step] = text
 		}
 		path := filepath.Join("shapes", "testdata", shape.Name+".txtar")
-		if err := os.WriteFile(path, shape.With(files, words), 0o644); err != nil {
+		if err := os.WriteFile(path, shape.Archive(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return

@@ -6,7 +6,7 @@
 // is; below that may stand "mode: FILE OCTAL" and "link: FILE TARGET". The files are
 // config and credentials; what they must become is config.in and credentials.in
 // after moving in, config.out and credentials.out after moving out again, each only
-// where it is not what it was. The file "in" holds what must be said on moving in.
+// where it is not what it was. The files in and out hold what must be said then.
 package shapes
 
 import (
@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,8 +33,10 @@ type Shape struct {
 	mode  map[string]fs.FileMode
 	link  map[string]string
 	files map[string]string // with words in angle brackets, see Words
-	order []string
 }
+
+// fileNames are those of an archive, in its order.
+var fileNames = []string{"config", "credentials", "in", "config.in", "credentials.in", "out", "config.out", "credentials.out"}
 
 // All returns every shape, by name.
 func All() ([]*Shape, error) {
@@ -80,13 +83,10 @@ func read(name string, data []byte) (*Shape, error) {
 		}
 	}
 	for _, f := range archive.Files {
-		switch f.Name {
-		case "config", "credentials", "in", "config.in", "credentials.in", "config.out", "credentials.out":
-		default:
+		if !slices.Contains(fileNames, f.Name) {
 			return nil, fmt.Errorf("%q is no file of a shape", f.Name)
 		}
 		s.files[f.Name] = string(f.Data)
-		s.order = append(s.order, f.Name)
 	}
 	return s, nil
 }
@@ -123,7 +123,7 @@ func (s *Shape) Lay(home string, w Words) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	for _, name := range []string{"config", "credentials"} {
+	for _, name := range fileNames[:2] {
 		text, ok := s.File(name, w)
 		if !ok {
 			continue
@@ -145,35 +145,32 @@ func (s *Shape) Lay(home string, w Words) error {
 	return nil
 }
 
-// With returns the archive with other files for the steps named: what a test
-// writes back when it is asked to. An empty text leaves a file out.
-func (s *Shape) With(files map[string]string, w Words) []byte {
+// Set makes text a file of the archive, as a test does that is asked to write down
+// what came of it.
+func (s *Shape) Set(name, text string, w Words) { s.files[name] = w.Hide(text) }
+
+// Drop leaves a file out.
+func (s *Shape) Drop(name string) { delete(s.files, name) }
+
+// Archive is the shape as it stands in testdata.
+func (s *Shape) Archive() []byte {
 	out := &txtar.Archive{Comment: []byte(s.About)}
-	if len(s.mode)+len(s.link) > 0 {
-		settings := ""
-		for _, name := range []string{"config", "credentials"} {
-			if to := s.link[name]; to != "" {
-				settings += fmt.Sprintf("link: %s %s\n", name, to)
-			}
-			if mode, ok := s.mode[name]; ok {
-				settings += fmt.Sprintf("mode: %s %04o\n", name, mode)
-			}
+	settings := ""
+	for _, name := range fileNames[:2] {
+		if to := s.link[name]; to != "" {
+			settings += fmt.Sprintf("link: %s %s\n", name, to)
 		}
+		if mode, ok := s.mode[name]; ok {
+			settings += fmt.Sprintf("mode: %s %04o\n", name, mode)
+		}
+	}
+	if settings != "" {
 		out.Comment = append(out.Comment, "\n\n"+settings...)
 	}
-	for _, name := range []string{"config", "credentials", "in", "config.in", "credentials.in", "config.out", "credentials.out"} {
-		text, changed := files[name]
-		if !changed {
-			text = s.files[name]
-			if _, ok := s.files[name]; !ok {
-				continue
-			}
-		} else if text == "" {
-			continue
-		} else {
-			text = w.Hide(text)
+	for _, name := range fileNames {
+		if text, ok := s.files[name]; ok {
+			out.Files = append(out.Files, txtar.File{Name: name, Data: []byte(text)})
 		}
-		out.Files = append(out.Files, txtar.File{Name: name, Data: []byte(text)})
 	}
 	return txtar.Format(out)
 }
