@@ -316,6 +316,9 @@ func (i *initing) leftovers(p *initPlan, status api.Status) error {
 			held = append(held, k.Previous.AccessKeyID)
 		}
 	}
+	if err := i.repeated(p); err != nil {
+		return err
+	}
 	copies, err := i.files.Copies(keys, held)
 	if err != nil {
 		return err
@@ -330,6 +333,24 @@ func (i *initing) leftovers(p *initPlan, status api.Status) error {
 	for _, f := range awsfiles.Downloads(filepath.Join(i.home(), "Downloads")) {
 		if slices.ContainsFunc(keys, func(k awsfiles.Static) bool { return k.AccessKeyID == f.AccessKeyID }) || slices.Contains(held, f.AccessKeyID) {
 			p.copies = append(p.copies, f.Places[0].File)
+		}
+	}
+	return nil
+}
+
+// repeated notes the lines of the AWS files in which a secret stays that moves: a
+// comment, or a setting of another tool. They are the person's own.
+func (i *initing) repeated(p *initPlan) error {
+	for _, m := range p.keys {
+		places, err := i.files.Standing(m.key)
+		if err != nil {
+			return err
+		}
+		for _, place := range places {
+			goes := func(c awsfiles.Change) bool { return c.File == place.File && c.Line == place.Line && c.Old != "" }
+			if !slices.ContainsFunc(p.changes, goes) {
+				p.left = append(p.left, leftAlone{Text: fmt.Sprintf("%s:%d: the secret of %s stands here a second time; delete the line yourself", i.tilde(place.File), place.Line, short(m.key.AccessKeyID))})
+			}
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"maps"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/awskeyd/awskeyd/daemon/api"
 	"github.com/awskeyd/awskeyd/daemon/awsfiles/shapes"
 	"github.com/awskeyd/awskeyd/daemon/awstest"
 )
@@ -98,19 +100,42 @@ func (m *shapeMove) inAndOut() {
 		m.t.Fatal(err)
 	}
 	profiles := m.profiles()
-	before := m.sign(profiles)
+	before := m.before(profiles)
 
 	said, _ := m.shape.File("in", m.words)
-	m.runs(strings.HasPrefix(said, "refused:"), "init", "--yes", "--no-rotate")
+	shown := m.runs(strings.HasPrefix(said, "refused:"), "init", "--yes", "--no-rotate")
+	again := strings.Count(strings.Join(strings.Fields(shown), " "), "stands here a second time; delete the line yourself")
+	if want := len(standsStill.FindAllString(said, -1)); again != want {
+		m.t.Errorf("init names %d lines that repeat a secret, and there are %d:\n%s", again, want, shown)
+	}
 	m.files("in")
-	m.same(before, m.sign(profiles), said, "after init")
+	m.same(before, m.sign(profiles), "after init")
 
-	m.runs(strings.HasPrefix(said, "refused:"), "eject", "--yes")
+	refused, _ := m.shape.File("out", m.words)
+	m.runs(strings.HasPrefix(refused, "refused:"), "eject", "--yes")
 	m.files("out")
-	m.same(before, m.sign(profiles), said, "after eject")
+	m.same(before, m.sign(profiles), "after eject")
+	if refused != "" { // then the keys are served still
+		m.forget()
+	}
 }
 
-func (m *shapeMove) runs(fails bool, args ...string) {
+// forget takes out of the store what eject left there.
+func (m *shapeMove) forget() {
+	m.t.Helper()
+	status, err := ask(m.h, func(ctx context.Context, c *api.Client) (api.Status, error) { return c.Status(ctx) })
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for _, k := range status.Keys {
+		m.runs(false, "remove", k.Name, "--force", "--yes")
+	}
+}
+
+// standsStill is what a shape says of a secret in a line that stays.
+var standsStill = regexp.MustCompile(`(?m)^the secret of \S+ still stands at .*:\d+$`)
+
+func (m *shapeMove) runs(fails bool, args ...string) (shown string) {
 	m.t.Helper()
 	r := m.h.awskey(args...)
 	if (r.exit != exitDone) != fails {
@@ -121,6 +146,7 @@ func (m *shapeMove) runs(fails bool, args ...string) {
 			m.t.Errorf("awskey %s shows a secret", args[0])
 		}
 	}
+	return r.stdout
 }
 
 // files holds both files against what the shape says of them.
@@ -129,7 +155,7 @@ func (m *shapeMove) files(step string) {
 	for _, name := range []string{"config", "credentials"} {
 		want, ok := m.shape.Want(name, step, m.words)
 		got, err := os.ReadFile(m.h.path(".aws", name))
-		if (err == nil) != ok || string(got) != want {
+		if ok && err != nil || string(got) != want { // one that we made stays, empty
 			m.t.Errorf("%s: %s is %v and\n%q\nand not\n%q", step, name, err, got, want)
 		}
 	}
@@ -149,28 +175,56 @@ func (m *shapeMove) profiles() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// sign lets every client sign for every AWS profile.
+// sign lets every client sign for every AWS profile, a slow one only for those that
+// move.
 func (m *shapeMove) sign(profiles []string) map[string]signed {
 	all := map[string]signed{}
 	for _, c := range m.clients {
 		for _, profile := range profiles {
-			all[c.name+" for "+profile] = c.with(m.aws, profile)
+			if !c.slow || m.movedKey(profile) != "" {
+				all[c.name+" for "+profile] = c.with(m.aws, profile)
+			}
 		}
 	}
 	return all
 }
 
+// before is sign for the files as they were. The AWS CLIs, which read them by the
+// library under boto3, are taken to have signed as that did.
+func (m *shapeMove) before(profiles []string) map[string]signed {
+	quick := *m
+	quick.clients = slices.DeleteFunc(slices.Clone(m.clients), func(c signer) bool { return c.slow })
+	all := quick.sign(profiles)
+	for _, c := range m.clients {
+		for _, profile := range profiles {
+			if c.slow && m.movedKey(profile) != "" {
+				all[c.name+" for "+profile] = all["boto3 for "+profile]
+			}
+		}
+	}
+	return all
+}
+
+// movedKey is the access key id that moves from an AWS profile, "" for none.
+func (m *shapeMove) movedKey(profile string) string {
+	said, _ := m.shape.File("in", m.words)
+	moved := regexp.MustCompile(`(?m)^moved ` + regexp.QuoteMeta(profile) + `, (\S+) at `).FindStringSubmatch(said)
+	if moved == nil {
+		return ""
+	}
+	return moved[1]
+}
+
 // same holds what AWS saw against what it saw before anything was changed. A client
 // that had no key may have one now: the one that moved, and no other.
-func (m *shapeMove) same(before, now map[string]signed, said, when string) {
+func (m *shapeMove) same(before, now map[string]signed, when string) {
 	m.t.Helper()
 	for who, was := range before {
 		_, profile, _ := strings.Cut(who, " for ")
-		moved := regexp.MustCompile(`(?m)^moved ` + regexp.QuoteMeta(profile) + `, (\S+) at `).FindStringSubmatch(said)
 		switch is := now[who]; {
 		case was.ids != "" && was != is:
 			m.t.Errorf("%s, %s signed with %q (%v) and had with %q (%v)", when, who, is.ids, is.ok, was.ids, was.ok)
-		case was.ids == "" && is.ids != "" && (moved == nil || is.ids != moved[1]):
+		case was.ids == "" && is.ids != "" && is.ids != m.movedKey(profile):
 			m.t.Errorf("%s, %s signed with %q and had no key", when, who, is.ids)
 		}
 	}

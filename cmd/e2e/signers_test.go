@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -119,7 +120,8 @@ func awsCLIs(t *testing.T, h *home) map[string]string {
 func asked(t *testing.T, h *home, name string, cmd *exec.Cmd, more ...string) signer {
 	t.Helper()
 	cmd.Env = append(h.readerEnviron(), more...)
-	cmd.Stderr = os.Stderr
+	var stderr bytes.Buffer // what commands of other tools' lines say as well
+	cmd.Stderr = &stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +136,7 @@ func asked(t *testing.T, h *home, name string, cmd *exec.Cmd, more ...string) si
 	t.Cleanup(func() {
 		in.Close()
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v: %s", name, err, &stderr)
 		}
 	})
 	answers := bufio.NewReader(out)

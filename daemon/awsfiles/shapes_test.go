@@ -55,6 +55,7 @@ func TestShapesMoveInAndOut(t *testing.T) {
 			}
 
 			said = restoreShape(t, f, moves)
+			moved = append(moved, dropLines(t, f, said)...)
 			compare(t, shape, words, f, "out", said)
 			attributes(t, shape, f)
 			nothingElse(t, f)
@@ -68,6 +69,26 @@ func TestShapesMoveInAndOut(t *testing.T) {
 			}
 		})
 	}
+}
+
+// dropLines takes out the lines of ours that no key stands behind, as eject does.
+func dropLines(t *testing.T, f Files, refused string) (profiles []string) {
+	t.Helper()
+	if refused != "" {
+		return nil
+	}
+	ours := func(command string) bool { _, ours := Ours(command); return ours }
+	points, err := f.PointingTo(ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range points {
+		if _, err := f.RemoveCredentialProcess(p.Profile, ours); err != nil {
+			t.Fatal(err)
+		}
+		profiles = append(profiles, p.Profile)
+	}
+	return profiles
 }
 
 // restoreShape does what eject does, key by key in the order of their names.
@@ -144,7 +165,7 @@ func moveShape(t *testing.T, f Files, words shapes.Words) (said string, moves []
 			continue
 		}
 		if names[one.AccessKeyID] == "" {
-			names[one.AccessKeyID] = ourName(one.Profile)
+			names[one.AccessKeyID] = ourName(one, names, words)
 		}
 		m := Move{one.Profile, shapes.Helper + " " + names[one.AccessKeyID], one.Static}
 		if _, err := f.Preview(append(slices.Clone(moves), m)...); err != nil {
@@ -187,15 +208,26 @@ func moveShape(t *testing.T, f Files, words shapes.Words) (said string, moves []
 	return said, moves
 }
 
-// ourName is a name of ours for an AWS profile of any name.
-func ourName(profile string) string {
+// ourName is a name of ours for the key of an AWS profile of any name, which is the
+// IAM user's where another key has that name.
+func ourName(f Finding, taken map[string]string, words shapes.Words) string {
 	name := strings.Map(func(r rune) rune {
 		if profileName.MatchString(string(r)) || strings.ContainsRune("._-", r) {
 			return r
 		}
 		return '-'
-	}, profile)
-	return strings.TrimLeft(name, "._-")
+	}, f.Profile)
+	name = strings.TrimLeft(name, "._-")
+	for _, other := range taken {
+		if strings.EqualFold(name, other) {
+			for _, who := range shapes.People {
+				if words[who] == f.AccessKeyID {
+					return strings.ToLower(who)
+				}
+			}
+		}
+	}
+	return name
 }
 
 func lines(places []Place) string {
