@@ -18,14 +18,13 @@ import (
 // readers find after each against what they found before.
 type differential struct {
 	*readers
-	f       Files
-	command string
+	f Files
 
 	edits, readable int // done, and of files that botocore reads
 }
 
 func newDifferential(t testing.TB) *differential {
-	d := &differential{readers: startReaders(t), f: files(t, "-", "-"), command: helperLine}
+	d := &differential{readers: startReaders(t), f: files(t, "-", "-")}
 	if dir, err := os.MkdirTemp("/dev/shm", "awsfiles-"); err == nil { // a disk would set the pace
 		t.Cleanup(func() { os.RemoveAll(dir) })
 		d.f = Files{Config: filepath.Join(dir, "config"), Credentials: filepath.Join(dir, "credentials")}
@@ -75,48 +74,68 @@ func (d *differential) try(t rapid.TB, config, credentials string) {
 		t.Fatalf("%q is printed as %q", config+credentials, got)
 	}
 	before := d.lay(t, files)
-	moved := d.moveIn(t, files, before)
-	if len(moved) == 0 {
-		moved = d.pointAlone(t, files, before)
+	moves := d.moveIn(t, files, before)
+	if len(moves) == 0 {
+		moves = d.pointAlone(t, files, before)
 	}
-	if len(moved) > 0 {
+	if len(moves) > 0 {
 		d.edits++
 		if before.refused == "" {
 			d.readable++
 		}
-		d.takeOut(t, files, before, moved)
+		d.restore(t, files, before, moves)
+		d.takeOut(t, files, before, moves)
 	}
 }
 
+// profilesOf are the AWS profiles that moved.
+func profilesOf(moves []Move) (names []string) {
+	for _, m := range moves {
+		names = append(names, m.Profile)
+	}
+	return names
+}
+
+// commandOf runs our helper for a key, one for each.
+func commandOf(key Static, moves []Move) string {
+	n := len(moves)
+	for i, m := range moves {
+		if m.Key.same(key) {
+			return m.Command
+		}
+		n = max(n, i+1)
+	}
+	return fmt.Sprintf("%s%d", helperLine, n)
+}
+
 // moveIn points and scrubs every key that is found.
-func (d *differential) moveIn(t rapid.TB, files opened, before reading) (moved []string) {
+func (d *differential) moveIn(t rapid.TB, files opened, before reading) (moves []Move) {
 	t.Helper()
 	was := files.texts()
-	keys := map[string]Static{}
 	for _, one := range found(t, files) {
 		if one.Why != nil {
 			continue
 		}
+		m := Move{one.Profile, commandOf(one.Static, moves), one.Static}
 		tried, ok := d.open(string(files[0].doc.bytes()), string(files[1].doc.bytes()))
 		if !ok {
 			t.Fatalf("our own edit is not read again:\n%s", files.texts())
 		}
-		if tried.point(one.Profile, d.command, one.Static) != nil {
+		if tried.point(m.Profile, m.Command, m.Key) != nil {
 			continue
 		}
-		if err := files.point(one.Profile, d.command, one.Static); err != nil {
+		if err := files.point(m.Profile, m.Command, m.Key); err != nil {
 			t.Fatalf("%s: %v", one.Profile, err)
 		}
-		moved = append(moved, one.Profile)
-		keys[one.Profile] = one.Static
+		moves = append(moves, m)
 	}
-	pointed := d.lay(t, files)
+	pointed, moved := d.lay(t, files), profilesOf(moves)
 	if err := before.same(pointed, moved); err != nil {
 		t.Fatalf("pointed, %v\n%s\nwas\n%s", err, files.texts(), was)
 	}
-	for _, profile := range moved {
-		if err := pointed.standsBeside(before, profile, d.command); err != nil {
-			t.Fatalf("pointed, %s: %v\n%s\nwas\n%s", profile, err, files.texts(), was)
+	for _, m := range moves {
+		if err := pointed.standsBeside(before, m.Profile, m.Command); err != nil {
+			t.Fatalf("pointed, %s: %v\n%s\nwas\n%s", m.Profile, err, files.texts(), was)
 		}
 		for i := range files {
 			again, err := parse(files[i].doc.bytes()) // as Scrub does: the line numbers are others now
@@ -124,8 +143,8 @@ func (d *differential) moveIn(t rapid.TB, files opened, before reading) (moved [
 				t.Fatal(err)
 			}
 			files[i].doc = again
-			if err := files[i].scrub(profile, keys[profile]); err != nil {
-				t.Fatalf("%s was pointed and is not scrubbed: %v", profile, err)
+			if err := files[i].scrub(m.Profile, m.Key); err != nil {
+				t.Fatalf("%s was pointed and is not scrubbed: %v", m.Profile, err)
 			}
 		}
 	}
@@ -133,10 +152,10 @@ func (d *differential) moveIn(t rapid.TB, files opened, before reading) (moved [
 	if err := before.same(after, moved); err != nil {
 		t.Fatalf("scrubbed, %v\n%s\nwas\n%s", err, files.texts(), was)
 	}
-	for _, profile := range moved {
-		_, sdk := before.sdk[profile]
-		if err := after.serves(profile, d.command, sdk); err != nil {
-			t.Fatalf("%s: %v\n%s\nwas\n%s", profile, err, files.texts(), was)
+	for _, m := range moves {
+		_, sdk := before.sdk[m.Profile]
+		if err := after.serves(m.Profile, m.Command, sdk); err != nil {
+			t.Fatalf("%s: %v\n%s\nwas\n%s", m.Profile, err, files.texts(), was)
 		}
 	}
 	for _, one := range found(t, files) {
@@ -144,7 +163,52 @@ func (d *differential) moveIn(t rapid.TB, files opened, before reading) (moved [
 			t.Fatalf("%s moved and still has a key: %v\n%s\nwas\n%s", one.Profile, one.Why, files.texts(), was)
 		}
 	}
-	return moved
+	return moves
+}
+
+// restore writes the keys back, in files of its own.
+func (d *differential) restore(t rapid.TB, in opened, before reading, moves []Move) {
+	t.Helper()
+	files, ok := d.open(string(in[0].doc.bytes()), string(in[1].doc.bytes()))
+	if !ok {
+		t.Fatalf("our own edit is not read again:\n%s", in.texts())
+	}
+	done := map[string]bool{}
+	for _, m := range moves {
+		if m.Key.AccessKeyID == "" || done[m.Command] {
+			continue
+		}
+		done[m.Command] = true
+		if checkWritable(m.Key) != nil {
+			return
+		}
+		if _, err := files.restore(Return{Key: m.Key, Name: "returned", IsOurs: func(c string) bool { return c == m.Command }}); err != nil {
+			return // on disk nothing is written then
+		}
+		again, ok := d.open(string(files[0].doc.bytes()), string(files[1].doc.bytes()))
+		if !ok {
+			t.Fatalf("what is restored is not read again:\n%s\nwas\n%s", files.texts(), in.texts())
+		}
+		files = again
+	}
+	if len(done) == 0 {
+		return
+	}
+	after := d.lay(t, files)
+	if err := before.same(after, profilesOf(moves)); err != nil {
+		t.Fatalf("restored, %v\n%s\nwas\n%s", err, files.texts(), in.texts())
+	}
+	for _, m := range moves {
+		if s, err := files.static(m.Profile); err != nil || !s.same(m.Key) {
+			t.Fatalf("%s is not back: %v\n%s\nwas\n%s", m.Profile, err, files.texts(), in.texts())
+		}
+		if id := after.python.Credentials[m.Profile]["aws_access_key_id"]; after.refused == "" && id != m.Key.AccessKeyID {
+			t.Fatalf("botocore finds %v in %s\n%s\nwas\n%s", id, m.Profile, files.texts(), in.texts())
+		}
+		if c, ok := after.sdk[m.Profile]; !ok || c.Credentials.AccessKeyID != m.Key.AccessKeyID || c.Credentials.SecretAccessKey != m.Key.Secret.Reveal() {
+			t.Fatalf("the Go SDK finds %q in %s\n%s\nwas\n%s", c.Credentials.AccessKeyID, m.Profile, files.texts(), in.texts())
+		}
+	}
 }
 
 func found(t rapid.TB, files opened) []Finding {
@@ -159,10 +223,10 @@ func found(t rapid.TB, files opened) []Finding {
 }
 
 // pointAlone gives a line to an AWS profile that has no key.
-func (d *differential) pointAlone(t rapid.TB, files opened, before reading) (moved []string) {
+func (d *differential) pointAlone(t rapid.TB, files opened, before reading) (moves []Move) {
 	t.Helper()
 	was := files.texts()
-	if files.point("work", d.command, Static{}) != nil {
+	if files.point("work", helperLine, Static{}) != nil {
 		if is := files.texts(); is != was {
 			t.Fatalf("refused, and yet\n%s\nbecame\n%s", was, is)
 		}
@@ -172,40 +236,41 @@ func (d *differential) pointAlone(t rapid.TB, files opened, before reading) (mov
 	if err := before.same(after, []string{"work"}); err != nil {
 		t.Fatalf("pointed alone, %v\n%s\nwas\n%s", err, files.texts(), was)
 	}
-	if err := after.serves("work", d.command, true); err != nil {
+	if err := after.serves("work", helperLine, true); err != nil {
 		t.Fatalf("%v\n%s\nwas\n%s", err, files.texts(), was)
 	}
-	return []string{"work"}
+	return []Move{{Profile: "work", Command: helperLine}}
 }
 
 // takeOut takes our lines out again.
-func (d *differential) takeOut(t rapid.TB, files opened, before reading, moved []string) {
+func (d *differential) takeOut(t rapid.TB, files opened, before reading, moves []Move) {
 	t.Helper()
 	was := files.texts()
-	for _, profile := range moved {
+	for _, m := range moves {
 		for _, file := range files {
 			again, err := parse(file.doc.bytes())
 			if err != nil {
 				t.Fatalf("our own edit is not read again: %v\n%s", err, files.texts())
 			}
 			*file.doc = *again
-			if err := file.doc.remove(file.form, profile, func(c string) bool { return c == d.command }); err != nil {
+			if err := file.doc.remove(file.form, m.Profile, func(c string) bool { return c == m.Command }); err != nil {
 				t.Fatalf("our own line is not taken out: %v\n%s", err, files.texts())
 			}
 		}
 	}
-	if strings.Contains(files.texts(), d.command) != strings.Contains(was, d.command+" ") && strings.Count(files.texts(), d.command) > strings.Count(was, d.command)-len(moved) {
-		t.Fatalf("our line is still there\n%s\nwas\n%s", files.texts(), was)
-	}
 	// An AWS profile that had nothing but a key is gone with our line, and so may be
 	// a profile of the Go SDK's.
 	after := d.lay(t, files)
-	for _, profile := range moved {
-		if _, still := after.sdk[profile]; !still {
-			delete(before.sdk, profile)
+	for _, m := range moves {
+		values, _ := after.python.Config["profiles"][m.Profile].(map[string]any)
+		if values[processKey] == m.Command || after.sdk[m.Profile].CredentialProcess == m.Command {
+			t.Fatalf("%s: our line is still read\n%s\nwas\n%s", m.Profile, files.texts(), was)
+		}
+		if _, still := after.sdk[m.Profile]; !still {
+			delete(before.sdk, m.Profile)
 		}
 	}
-	if err := before.same(after, moved); err != nil && !sourceGone(before, after, moved) {
+	if err := before.same(after, profilesOf(moves)); err != nil && !sourceGone(before, after, profilesOf(moves)) {
 		t.Fatalf("taken out, %v\n%s\nwas\n%s", err, files.texts(), was)
 	}
 }
