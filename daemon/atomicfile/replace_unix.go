@@ -10,6 +10,10 @@ import (
 	"syscall"
 )
 
+// testOnlyStep is called between the steps of a replacement; a test may end the
+// process there.
+var testOnlyStep = func(string) {}
+
 func replace(path string, data []byte, perm fs.FileMode, was fs.FileInfo) error {
 	f, err := temporary(path)
 	if err != nil {

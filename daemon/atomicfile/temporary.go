@@ -12,10 +12,6 @@ import (
 // place, so that one which a crash left behind is known for ours.
 const temporaryMark = ".awskey-"
 
-// testOnlyStep is called between the steps of a replacement; a test may end the
-// process there.
-var testOnlyStep = func(string) {}
-
 // temporary makes the file, mode 0600, that will take the place of path.
 func temporary(path string) (*os.File, error) {
 	return os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+temporaryMark+"*.tmp")

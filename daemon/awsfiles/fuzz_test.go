@@ -205,7 +205,8 @@ func (d *differential) restore(t rapid.TB, in opened, before reading, moves []Mo
 		if id := after.python.Credentials[m.Profile]["aws_access_key_id"]; after.refused == "" && id != m.Key.AccessKeyID {
 			t.Fatalf("botocore finds %v in %s\n%s\nwas\n%s", id, m.Profile, files.texts(), in.texts())
 		}
-		if c, ok := after.sdk[m.Profile]; !ok || c.Credentials.AccessKeyID != m.Key.AccessKeyID || c.Credentials.SecretAccessKey != m.Key.Secret.Reveal() {
+		_, accepted := before.sdk[m.Profile]
+		if c, ok := after.sdk[m.Profile]; (ok || accepted) && (c.Credentials.AccessKeyID != m.Key.AccessKeyID || c.Credentials.SecretAccessKey != m.Key.Secret.Reveal()) {
 			t.Fatalf("the Go SDK finds %q in %s\n%s\nwas\n%s", c.Credentials.AccessKeyID, m.Profile, files.texts(), in.texts())
 		}
 	}

@@ -141,19 +141,19 @@ var movedSettings = []string{"aws_access_key_id", "aws_secret_access_key", proce
 // same tells what an edit changed that it had no business with: whatever a reader
 // accepted before it must accept, and read alike but for the settings of the AWS
 // profiles that moved.
-func (before reading) same(after reading, moved []string) error {
-	if before.refused == "" {
+func (r reading) same(after reading, moved []string) error {
+	if r.refused == "" {
 		if after.refused != "" {
 			return fmt.Errorf("botocore read the files before and now says %s", after.refused)
 		}
-		if was, is := plainConfig(before, moved), plainConfig(after, moved); !reflect.DeepEqual(was, is) {
+		if was, is := plainConfig(r, moved), plainConfig(after, moved); !reflect.DeepEqual(was, is) {
 			return fmt.Errorf("botocore read the config as\n%v\nand now as\n%v", was, is)
 		}
-		if was, is := plainCredentials(before, moved), plainCredentials(after, moved); !reflect.DeepEqual(was, is) {
+		if was, is := plainCredentials(r, moved), plainCredentials(after, moved); !reflect.DeepEqual(was, is) {
 			return fmt.Errorf("botocore read the credentials file as\n%v\nand now as\n%v", was, is)
 		}
 	}
-	for name, was := range before.sdk {
+	for name, was := range r.sdk {
 		is, ok := after.sdk[name]
 		if !ok {
 			return fmt.Errorf("the Go SDK had a profile %s and accepts it no more", name)

@@ -10,7 +10,7 @@ import (
 // an editor would change or not show has words of its own.
 type Words map[string]string
 
-// The people of the shapes. TEMP's key is temporary, ROOT's that of an account.
+// People have the keys of the shapes. TEMP's is temporary, ROOT's an account's.
 var People = []string{"ALICE", "BOB", "CAROL", "DAVE", "TEMP", "ROOT"}
 
 // Helper is the path in the shapes' lines of ours.
