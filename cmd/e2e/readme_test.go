@@ -93,7 +93,7 @@ func TestMovingInAsTheREADMEShows(t *testing.T) {
 		id, secret := aws.IssueKey("ada")
 		aws.CreateUser("ci-robot", "", awstest.Rotator())
 		robot, robotSecret := aws.IssueKey("ci-robot")
-		h.write(".aws/credentials", pairIn("default", id, secret)+pairIn("work", id, secret)+pairIn("lab", "ASIA"+id[4:], secret)+"aws_session_token = x\n")
+		h.write(".aws/credentials", pairIn("default", id, secret)+pairIn("work", id, secret)+pairIn("lab", "ASIA"+id[4:], secret[20:]+secret[:20])+"aws_session_token = x\n")
 		h.write(".aws/credentials~", pairIn("default", id, secret))
 		h.write(".aws/config", "# mine\n[default]\nregion = us-east-1\n")
 		h.write(".bashrc", fmt.Sprintf("export AWS_ACCESS_KEY_ID=%s\nexport AWS_SECRET_ACCESS_KEY=%s\n", id, secret))
