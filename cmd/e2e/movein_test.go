@@ -98,6 +98,11 @@ func TestMovingInStartsTheDaemon(t *testing.T) {
 // served tells whether the helper answers for alice.
 func (s *stage) served() bool { return s.h.helper("work").exit == exitDone }
 
+// withoutCopies leaves out what tells what the files were like before.
+func withoutCopies(entries []fs.DirEntry) []fs.DirEntry {
+	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return strings.HasSuffix(e.Name(), ".before-awskey") })
+}
+
 // movedIn says what is not as it should be at the end.
 func (s *stage) movedIn() string {
 	for name, want := range map[string]string{".aws/config": strings.ReplaceAll(movedInConfig, "BIN", s.h.bin), ".aws/credentials": movedInCreds} {
@@ -109,8 +114,7 @@ func (s *stage) movedIn() string {
 	if s.cut { // the lock was let go by the kernel; its file is taken away by the next edit
 		left = slices.DeleteFunc(left, func(e fs.DirEntry) bool { return e.Name() == ".awskey.lock" })
 	}
-	left = slices.DeleteFunc(left, func(e fs.DirEntry) bool { return strings.HasSuffix(e.Name(), ".before-awskey") })
-	if err != nil || len(left) != 2 {
+	if err != nil || len(withoutCopies(left)) != 2 {
 		return fmt.Sprintf("in .aws there are %v, %v", left, err)
 	}
 	status := s.h.do("list", "--json").stdout

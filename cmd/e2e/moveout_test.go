@@ -96,7 +96,7 @@ func (s *stage) movedOut(id string) string {
 			return fmt.Sprintf("%s became %q, %v", path, got, err)
 		}
 	}
-	if left, err := os.ReadDir(s.h.path(".aws")); err != nil || len(left) != 2 {
+	if left, err := os.ReadDir(s.h.path(".aws")); err != nil || len(withoutCopies(left)) != 2 {
 		return fmt.Sprintf("in .aws there are %v, %v", left, err)
 	}
 	return ""
