@@ -9,9 +9,11 @@ package filewatch
 
 import (
 	"context"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -26,9 +28,10 @@ const (
 )
 
 // Watch calls look at once, soon after anything has changed in one of the folders,
-// upon each nudge (nil for none), and once a minute. The folders are asked for again before each look, as links may
-// have come to lead elsewhere. Watch returns when ctx ends; until then the caller's
-// goroutine is its own, and calls of look follow each other.
+// upon each nudge (nil for none), and once a minute. The folders are asked for again
+// before each look, as links may have come to lead elsewhere. Watch returns when ctx
+// ends; until then the caller's goroutine is its own, and calls of look follow each
+// other.
 func Watch(ctx context.Context, nudge <-chan struct{}, folders func() []string, look func()) {
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -125,32 +128,52 @@ func arm(notify *fsnotify.Watcher, folders func() []string) {
 	}
 }
 
+// maxLinks is the kernel's own limit on Linux (path_resolution(7)).
+const maxLinks = 40
+
 // Folders are those to watch for a file: its own, that of each link on the way to
-// it, and where one does not exist the nearest folder above it that does.
+// it, the links among its folders included, and where something on the way does not
+// exist the folder that it will appear in.
 func Folders(path string) []string {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil // the working folder is gone, and with it what the path means
+	}
+	root := filepath.VolumeName(path) + string(filepath.Separator)
 	var list []string
-	// The kernel's own limit on Linux is 40 links (path_resolution(7)).
-	for range 40 {
-		folder := filepath.Dir(path)
-		real, err := filepath.EvalSymlinks(folder)
-		for err != nil && filepath.Dir(folder) != folder {
-			folder = filepath.Dir(folder)
-			real, err = filepath.EvalSymlinks(folder)
+	at, rest := root, names(path)
+	for links := 0; len(rest) > 0 && links <= maxLinks; {
+		name := rest[0]
+		rest = rest[1:]
+		if name == ".." {
+			at = filepath.Dir(at)
+			continue
 		}
-		if err != nil {
-			return list
+		next := filepath.Join(at, name)
+		info, err := os.Lstat(next)
+		if isLink := err == nil && info.Mode()&fs.ModeSymlink != 0; isLink || len(rest) == 0 || err != nil || !info.IsDir() {
+			if !slices.Contains(list, at) {
+				list = append(list, at)
+			}
+			to, err := os.Readlink(next)
+			if err != nil {
+				return list // the end of the way
+			}
+			if filepath.IsAbs(to) {
+				at = root
+			}
+			links++
+			rest = append(names(to), rest...)
+			continue
 		}
-		if !slices.Contains(list, real) {
-			list = append(list, real)
-		}
-		to, err := os.Readlink(filepath.Join(real, filepath.Base(path)))
-		if err != nil {
-			return list // no link, or nothing there
-		}
-		if !filepath.IsAbs(to) {
-			to = real + string(filepath.Separator) + to
-		}
-		path = to
+		at = next
 	}
 	return list
+}
+
+// names are the parts of a path below its volume. Dots stay, since they are meant
+// from where a link has led.
+func names(path string) []string {
+	return slices.DeleteFunc(strings.FieldsFunc(path[len(filepath.VolumeName(path)):], func(r rune) bool { return r < 0x80 && os.IsPathSeparator(uint8(r)) }),
+		func(name string) bool { return name == "." })
 }

@@ -128,7 +128,7 @@ func TestFolders(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for link, to := range map[string]string{"a/one": "../b/two", "b/two": filepath.Join(home, "c", "end"), "a/round": "round", "linked": "a"} {
+	for link, to := range map[string]string{"a/one": "../b/two", "b/two": filepath.Join(home, "c", "end"), "a/round": "round", "linked": "a", "b/up": "../linked/../c/./end"} {
 		if err := os.Symlink(to, filepath.Join(home, link)); err != nil {
 			t.Fatal(err)
 		}
@@ -136,7 +136,11 @@ func TestFolders(t *testing.T) {
 	for path, want := range map[string]string{
 		"a/plain":       "a",
 		"a/one":         "a b c",
-		"linked/one":    "a b c",
+		"linked/one":    " a b c",
+		"linked/plain":  " a",
+		"a/../b/plain":  "b",
+		"b/up":          "b  c",
+		"linked/no/one": " a",
 		"a/round":       "a",
 		"none/at/all":   "",
 		"a/none/at/all": "a",
