@@ -109,6 +109,9 @@ func Downloads(folder string) []Finding {
 	for _, pattern := range []string{"*[aA]ccess[kK]eys*.csv", "*credentials*.csv"} {
 		paths, _ := filepath.Glob(filepath.Join(folder, pattern)) // its only error is a bad pattern
 		for _, path := range paths {
+			if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+				continue // a pipe would keep its reader waiting
+			}
 			file, err := os.Open(path)
 			if err != nil {
 				continue // gone, or not for us to read

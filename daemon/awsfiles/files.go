@@ -57,6 +57,9 @@ const (
 
 // read returns the bytes of a file; one that does not exist is empty.
 func read(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+		return nil, fmt.Errorf("%s is a pipe, which would keep its reader waiting; write a file in its place", path)
+	}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
