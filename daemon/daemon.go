@@ -179,9 +179,7 @@ func (d *Daemon) reconfigure(next *config.Config, err error) {
 	if set := d.takeConfig(next, err); set != nil {
 		set.Reconfigure()
 	}
-	if d.guard != nil {
-		d.guard.Look()
-	}
+	d.lookAround()
 }
 
 func (d *Daemon) takeConfig(next *config.Config, err error) *keys.Set {
@@ -208,6 +206,9 @@ func (d *Daemon) tell(e api.Event) {
 	failpoint.At("daemon.telling")
 	if err := d.history.Append(e); err != nil {
 		d.log.Warn("cannot write the history", "error", err)
+	}
+	if e.Key != "" { // a key may have come or gone
+		d.lookAround()
 	}
 }
 

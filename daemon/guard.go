@@ -24,7 +24,7 @@ func (d *Daemon) newGuard() *guard.Guard {
 	}
 	return guard.New(guard.Options{
 		Files: awsfiles.Locate(d.env, home), Downloads: filepath.Join(home, "Downloads"), Helper: besides("awskey-helper"),
-		Daemon: d, Tell: d.tell, GivenOut: d.out.has,
+		Daemon: guarded{d}, Tell: d.tell, GivenOut: d.out.has,
 		Settings: func() guard.Settings { return guard.Settings(d.current().Guard()) },
 		Notify: func(ctx context.Context, title, text string) {
 			if err := notify(ctx, d.env, title, text); err != nil {
@@ -32,6 +32,33 @@ func (d *Daemon) newGuard() *guard.Guard {
 			}
 		},
 	})
+}
+
+// guarded is what the guard may ask of the daemon.
+type guarded struct{ *Daemon }
+
+// Held are the keys and profiles, from memory.
+func (d guarded) Held() (guard.Held, bool) {
+	d.mu.Lock()
+	set := d.set
+	d.mu.Unlock()
+	if set == nil {
+		return guard.Held{}, false
+	}
+	list := set.List()
+	names := make([]string, 0, len(list))
+	for _, k := range list {
+		names = append(names, k.Name)
+	}
+	return guard.Held{Keys: list, Profiles: d.profiles(names)}, set.Trouble() == nil
+}
+
+// lookAround has the guard look again soon: what it compares the files with has
+// changed. It never waits.
+func (d *Daemon) lookAround() {
+	if d.guard != nil {
+		d.guard.Look()
+	}
 }
 
 // besides is the path of a program of ours in the folder of this one.

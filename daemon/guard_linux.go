@@ -10,7 +10,7 @@ import (
 
 // notify shows a notification on the desktop (Desktop Notifications Specification,
 // Notify). The address of the session's bus is asked for as the bus's own libraries
-// do it, except that none is ever started.
+// do it, except that none is ever started, nor who shows notifications.
 func notify(ctx context.Context, env func(string) string, title, text string) error {
 	address := env("DBUS_SESSION_BUS_ADDRESS")
 	if folder := env("XDG_RUNTIME_DIR"); address == "" && filepath.IsAbs(folder) {
@@ -25,7 +25,7 @@ func notify(ctx context.Context, env func(string) string, title, text string) er
 	}
 	defer conn.Close()
 	const name, path = "org.freedesktop.Notifications", "/org/freedesktop/Notifications"
-	call := conn.Object(name, path).CallWithContext(ctx, name+".Notify", 0,
+	call := conn.Object(name, path).CallWithContext(ctx, name+".Notify", dbus.FlagNoAutoStart,
 		"awskeyd", uint32(0), "dialog-warning", title, text, []string{}, map[string]dbus.Variant{}, int32(-1))
 	return call.Err
 }

@@ -164,6 +164,7 @@ func (d *Daemon) begin(ctx context.Context, o place) {
 		Settings: d.settings, Profiles: d.profiles, AWS: d.awsFor(), Endpoint: d.endpointFor(), With: d.rotateWith,
 		History: d.tell, Log: d.log, LockTaken: d.since, Wall: time.Now,
 	})
+	d.lookAround()
 }
 
 // closeStore ends every key: a created access key is stored first.

@@ -2,9 +2,11 @@ package guard
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 
 // A try of taking a key in that failed is made again after a pause that grows.
 type try struct {
+	of    [sha256.Size]byte // the secret: a person may have mended it
 	err   error
 	after time.Time
 	pause time.Duration
@@ -23,7 +26,9 @@ type try struct {
 
 const (
 	firstPause = time.Minute
-	lastPause  = time.Hour
+	lastPause  = 15 * time.Minute
+	// takeWithin is for one key: while it is taken in nothing else is looked at.
+	takeWithin = time.Minute
 )
 
 // adopt takes in what was seen and says whether anything has changed by it.
@@ -35,12 +40,17 @@ func (g *Guard) adopt(ctx context.Context, seen []sight) (changed bool) {
 			continue // only a person deletes a download
 		}
 		present[id] = true
-		t, tried := g.tries[id]
-		if tried && time.Now().Before(t.after) {
+		t, of := g.tries[id], sha256.Sum256([]byte(s.found.Secret.Reveal()))
+		if t.of == of && time.Now().Before(t.after) {
 			continue
 		}
+		if t.of != of {
+			t = try{of: of}
+		}
 		if err := g.takeIn(ctx, s.found); err != nil {
-			t.err, t.pause = err, min(max(firstPause, 2*t.pause), lastPause)
+			if t.err = err; !errors.Is(err, errNotOpen) { // asking that costs nothing
+				t.pause = min(max(firstPause, 2*t.pause), lastPause)
+			}
 			t.after = time.Now().Add(t.pause)
 			g.tries[id] = t
 			continue
@@ -56,14 +66,18 @@ func (g *Guard) adopt(ctx context.Context, seen []sight) (changed bool) {
 	return changed
 }
 
+var errNotOpen = errors.New("the store is not open")
+
 // takeIn goes the way of awskey init, step by step: into the store, our line into
 // the config, a look at what is served, and only then the plaintext out.
 func (g *Guard) takeIn(ctx context.Context, f awsfiles.Finding) error {
-	status, err := g.Daemon.Status(ctx)
-	if err != nil {
-		return err
+	ctx, cancel := context.WithTimeout(ctx, takeWithin)
+	defer cancel()
+	held, known := g.Daemon.Held()
+	if !known {
+		return errNotOpen
 	}
-	name := nameFor(f, status)
+	name := nameFor(f, held)
 	if name == "" {
 		return fmt.Errorf("%q cannot be the name of a key, or another one has it; type: awskey init --profile %s", f.Profile, quoted(f.Profile))
 	}
@@ -90,19 +104,16 @@ func (g *Guard) takeIn(ctx context.Context, f awsfiles.Finding) error {
 }
 
 // nameFor is the name of the key that holds the id already, else the AWS profile's
-// own where it is a free name; "" for none.
-func nameFor(f awsfiles.Finding, status api.Status) string {
-	for _, k := range status.Keys {
+// own where neither a key nor a profile has it; "" for none.
+func nameFor(f awsfiles.Finding, held Held) string {
+	for _, k := range held.Keys {
 		if k.AccessKeyID == f.AccessKeyID || k.Previous != nil && k.Previous.AccessKeyID == f.AccessKeyID {
 			return k.Name
 		}
 	}
-	for _, k := range status.Keys {
-		if strings.EqualFold(k.Name, f.Profile) {
-			return ""
-		}
-	}
-	if !helper.ValidName(f.Profile) {
+	taken := slices.ContainsFunc(held.Keys, func(k api.Key) bool { return strings.EqualFold(k.Name, f.Profile) }) ||
+		slices.ContainsFunc(held.Profiles, func(p api.Profile) bool { return strings.EqualFold(p.Name, f.Profile) && p.Key != p.Name })
+	if taken || !helper.ValidName(f.Profile) {
 		return ""
 	}
 	return f.Profile

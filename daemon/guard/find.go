@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -14,56 +13,75 @@ import (
 // A sight is one thing that is wrong.
 type sight struct {
 	warning api.Warning
-	found   awsfiles.Finding // where it is a whole key
+	found   awsfiles.Finding // the key in plaintext, or only whose AWS profile it is
 }
 
-// key tells one sight from another. A key that moves to another line is the same.
+// key tells one sight from another. What moves to another line is the same.
 func (s sight) key() string {
-	if s.found.AccessKeyID != "" {
+	if s.found.Profile != "" || s.found.AccessKeyID != "" {
 		return s.warning.Code + " " + s.found.AccessKeyID + " " + s.found.Profile
 	}
 	return s.warning.Code + " " + s.warning.Text
 }
 
-// find looks at everything. It changes nothing.
-func (g *Guard) find(ctx context.Context) []sight {
-	var list []sight
-	unreadable := func(err error) {
+// find looks at everything and changes nothing. It is not whole where a file cannot
+// be read: then what is missing may be there all the same.
+func (g *Guard) find() (list []sight, whole bool) {
+	found, lines, errs := g.read()
+	for _, err := range errs {
 		list = append(list, sight{warning: api.Warning{Code: "aws-file-unreadable", Severity: "warning",
-			Text: "cannot tell what stands in the AWS files: " + err.Error(), Remedy: "mend the line; the AWS CLI may not read the file either"}})
-	}
-	lines, err := g.Files.PointingTo(isOurs)
-	if err != nil {
-		unreadable(err)
-		return list
-	}
-	found, err := g.Files.Plaintext()
-	if err != nil {
-		unreadable(err)
-		return list
+			Text: "cannot tell what stands in the AWS files: " + err.Error(), Remedy: "mend it; the AWS CLI may not read the file either"}})
 	}
 	for _, f := range found {
-		if f.Why == nil && !g.GivenOut(f.AccessKeyID) {
+		switch {
+		case f.Why == nil && !g.GivenOut(f.AccessKeyID):
 			list = append(list, plaintext(f, lines))
+		case f.Why != nil && inProfile(lines, f.Profile):
+			list = append(list, inTheWay(f))
 		}
 	}
-	names, known := g.profiles(ctx, len(lines) > 0)
+	held, known := g.Daemon.Held()
 	for _, l := range lines {
 		w := g.line(l)
 		if w == nil && known {
-			w = asksFor(l, names)
+			w = asksFor(l, held.Profiles)
 		}
 		if w != nil {
-			list = append(list, sight{warning: *w})
+			list = append(list, sight{*w, awsfiles.Finding{Profile: l.Profile}})
 		}
 	}
 	if g.Settings().Downloads {
 		for _, f := range awsfiles.Downloads(g.Downloads) {
-			list = append(list, sight{found: f, warning: api.Warning{Code: "downloaded-key", Severity: "warning",
-				Text: fmt.Sprintf("%s: access key %s lies here in plaintext", f.Places[0].File, short(f.AccessKeyID)), Remedy: "awskey init takes it in and deletes the file"}})
+			list = append(list, download(f))
 		}
 	}
-	return list
+	return list, len(errs) == 0
+}
+
+// read reads both files, or each by itself where one cannot be read: it must not
+// hide what stands in the other.
+func (g *Guard) read() (found []awsfiles.Finding, lines []awsfiles.Pointer, errs []error) {
+	found, lines, err := readOf(g.Files)
+	if err == nil {
+		return found, lines, nil
+	}
+	for _, alone := range []awsfiles.Files{{Config: g.Files.Config}, {Credentials: g.Files.Credentials}} {
+		f, l, err := readOf(alone)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		found, lines = append(found, f...), append(lines, l...)
+	}
+	return found, lines, errs
+}
+
+func readOf(f awsfiles.Files) ([]awsfiles.Finding, []awsfiles.Pointer, error) {
+	found, err := f.Plaintext()
+	if err != nil {
+		return nil, nil, err
+	}
+	lines, err := f.PointingTo(isOurs)
+	return found, lines, err
 }
 
 // plaintext is the warning of a key that stands in an AWS profile.
@@ -72,34 +90,44 @@ func plaintext(f awsfiles.Finding, lines []awsfiles.Pointer) sight {
 	w := api.Warning{Code: "plaintext-key", Severity: "warning",
 		Text:   fmt.Sprintf("%s:%d: access key %s of the AWS profile %s stands here in plaintext", at.File, at.Line, short(f.AccessKeyID), f.Profile),
 		Remedy: "awskey init --profile " + quoted(f.Profile)}
-	if slices.ContainsFunc(lines, func(l awsfiles.Pointer) bool { return l.Profile == f.Profile }) {
+	if inProfile(lines, f.Profile) {
 		w.Code = "shadowed"
 		w.Text += ", and most programs use it in place of the key that awskeyd keeps"
 	}
 	return sight{w, f}
 }
 
+func inProfile(lines []awsfiles.Pointer, profile string) bool {
+	return slices.ContainsFunc(lines, func(l awsfiles.Pointer) bool { return l.Profile == profile })
+}
+
+// inTheWay is the warning of what awskeyd cannot keep, such as a temporary key or
+// half a pair: programs meet it before our line.
+func inTheWay(f awsfiles.Finding) sight {
+	return sight{api.Warning{Code: "shadowed", Severity: "warning",
+		Text:   fmt.Sprintf("%v; most programs meet it before the key that awskeyd keeps for the AWS profile %s", f.Why, f.Profile),
+		Remedy: fmt.Sprintf("delete it from line %d of %s", f.Places[0].Line, f.Places[0].File)}, f}
+}
+
+func download(f awsfiles.Finding) sight {
+	file := f.Places[0].File
+	return sight{api.Warning{Code: "downloaded-key", Severity: "warning",
+		Text:   fmt.Sprintf("%s: access key %s lies here in plaintext", file, short(f.AccessKeyID)),
+		Remedy: "awskey add NAME --csv " + quoted(file)}, f}
+}
+
 // line says what is wrong with a line that runs our helper; nil for nothing.
 func (g *Guard) line(l awsfiles.Pointer) *api.Warning {
 	at := fmt.Sprintf("%s:%d: the AWS profile %s ", l.File, l.Line, l.Profile)
 	path := awsfiles.Program(l.Command)
-	profile, _ := awsfiles.Ours(l.Command)
+	remedy := "awskey doctor --fix writes " + g.Helper + " in its place"
 	if _, err := os.Stat(path); err != nil {
-		return &api.Warning{Code: "helper-missing", Severity: "error", Text: at + "runs " + path + ", which is not there", Remedy: "awskey add " + profile + " --write, or write " + g.Helper + " in its place"}
+		return &api.Warning{Code: "helper-missing", Severity: "error", Text: at + "runs " + path + ", which is not there", Remedy: remedy}
 	}
 	if !sameFile(path, g.Helper) {
-		return &api.Warning{Code: "helper-moved", Severity: "warning", Text: at + "runs " + path + ", and awskeyd runs with the helper at " + g.Helper, Remedy: "write " + g.Helper + " in its place"}
+		return &api.Warning{Code: "helper-moved", Severity: "warning", Text: at + "runs " + path + ", and awskeyd runs with the helper at " + g.Helper, Remedy: remedy}
 	}
 	return nil
-}
-
-// profiles are those that the daemon serves; not known while the store is not open.
-func (g *Guard) profiles(ctx context.Context, wanted bool) (list []api.Profile, known bool) {
-	if !wanted {
-		return nil, false
-	}
-	status, err := g.Daemon.Status(ctx)
-	return status.Profiles, err == nil && status.Daemon.Store.State == "ready"
 }
 
 // asksFor is the warning of a line that asks for a profile that is not there.

@@ -20,9 +20,18 @@ import (
 
 // Daemon is what the guard asks of the daemon: what a person could ask as well.
 type Daemon interface {
-	Status(ctx context.Context) (api.Status, error)
+	// Held are the keys and profiles there are, from memory: the guard looks often,
+	// and must not ask the keychain each time. They are not known while the store is
+	// not open.
+	Held() (held Held, known bool)
 	Add(ctx context.Context, name string, r api.AddRequest) (api.AddResult, error)
 	Credentials(profile string) ([]byte, error)
+}
+
+// Held are the keys and profiles that the daemon has.
+type Held struct {
+	Keys     []api.Key
+	Profiles []api.Profile
 }
 
 // Options are what a Guard lives on.
@@ -44,6 +53,7 @@ type Settings struct{ Adopt, Downloads bool }
 type Guard struct {
 	Options
 	told     map[string]bool // what is there and was told, by what and where
+	shown    map[string]bool // access key ids that are there and were shown on the desktop
 	tries    map[string]try  // of taking a key in, by its id
 	notified sync.WaitGroup
 	nudge    chan struct{}
@@ -54,7 +64,7 @@ type Guard struct {
 
 // New returns a Guard that does not watch yet.
 func New(o Options) *Guard {
-	return &Guard{Options: o, told: map[string]bool{}, tries: map[string]try{}, nudge: make(chan struct{}, 1)}
+	return &Guard{Options: o, told: map[string]bool{}, shown: map[string]bool{}, tries: map[string]try{}, nudge: make(chan struct{}, 1)}
 }
 
 // Look makes Run look again soon: the settings have changed.
@@ -87,24 +97,40 @@ func (g *Guard) folders() []string {
 	return list
 }
 
-// look finds what is wrong now. What is seen for the first time is told as an event
-// and on the desktop; it may be told again once it was gone.
+// look finds what is wrong now. What is seen for the first time is told as an event,
+// and a key on the desktop; it may be told again once it was gone.
 func (g *Guard) look(ctx context.Context) {
-	seen := g.find(ctx)
-	g.warn(seen)
-	if g.Settings().Adopt {
+	seen, whole := g.find()
+	g.warn(seen) // at once: AWS may take its time
+	// Never taken in out of half of what is there: the other half may say something
+	// else.
+	switch adopt := g.Settings().Adopt; {
+	case !adopt:
+		clear(g.tries)
+		g.warn(seen)
+	case whole:
 		if g.adopt(ctx, seen) {
-			seen = g.find(ctx)
+			seen, whole = g.find()
 		}
 		g.warn(seen) // with what came of it
 	}
-	now := map[string]bool{}
+	told, shown := map[string]bool{}, map[string]bool{}
+	if !whole { // nothing is known to be gone
+		told, shown = g.told, g.shown
+	}
 	for _, s := range seen {
-		if now[s.key()] = true; !g.told[s.key()] {
-			g.announce(ctx, s)
+		if !g.told[s.key()] {
+			g.Tell(api.Event{Time: time.Now().UTC(), Event: s.warning.Code, AccessKeyID: s.found.AccessKeyID, Text: s.warning.Text})
+		}
+		told[s.key()] = true
+		if id := s.found.AccessKeyID; id != "" { // the rest is not worth an interruption
+			if !g.shown[id] && !shown[id] {
+				g.show(ctx, s.warning)
+			}
+			shown[id] = true
 		}
 	}
-	g.told = now
+	g.told, g.shown = told, shown
 }
 
 func (g *Guard) warn(seen []sight) {
@@ -124,14 +150,10 @@ func (g *Guard) warn(seen []sight) {
 // notifyWithin bounds a notification, whatever the desktop does.
 const notifyWithin = 2 * time.Second
 
-func (g *Guard) announce(ctx context.Context, s sight) {
-	g.Tell(api.Event{Time: time.Now().UTC(), Event: s.warning.Code, AccessKeyID: s.found.AccessKeyID, Text: s.warning.Text})
-	if s.found.AccessKeyID == "" {
-		return // not worth an interruption
-	}
+func (g *Guard) show(ctx context.Context, w api.Warning) {
 	g.notified.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, notifyWithin)
 		defer cancel()
-		g.Notify(ctx, "An AWS access key lies in plaintext", s.warning.Text+"\n"+s.warning.Remedy)
+		g.Notify(ctx, "An AWS access key lies in plaintext", w.Text+"\n"+w.Remedy)
 	})
 }

@@ -39,15 +39,14 @@ type keeper struct {
 	err    error
 	added  int
 	other  string // is handed out in place of what was added
+	closed bool   // the store is
+	wants  string // the secret that AWS takes; "" for any
 }
 
-func (k *keeper) Status(context.Context) (api.Status, error) {
+func (k *keeper) Held() (Held, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	s := k.status
-	s.Daemon.Store.State = "ready"
-	s.Keys, s.Profiles = slices.Clone(s.Keys), slices.Clone(s.Profiles)
-	return s, nil
+	return Held{slices.Clone(k.status.Keys), slices.Clone(k.status.Profiles)}, !k.closed
 }
 
 func (k *keeper) Add(_ context.Context, name string, r api.AddRequest) (api.AddResult, error) {
@@ -55,6 +54,9 @@ func (k *keeper) Add(_ context.Context, name string, r api.AddRequest) (api.AddR
 	defer k.mu.Unlock()
 	if k.added++; k.err != nil {
 		return api.AddResult{}, k.err
+	}
+	if k.wants != "" && k.wants != r.SecretAccessKey {
+		return api.AddResult{}, errors.New("AWS knows another secret")
 	}
 	key := api.Key{Name: name, AccessKeyID: r.AccessKeyID, Phase: "steady"}
 	k.status.Keys = append(k.status.Keys, key)
@@ -250,6 +252,9 @@ func TestWhatElseIsWarnedOf(t *testing.T) {
 		{line(p.at("none/awskey-helper"), "work"), "", "helper-missing"},
 		{line(p.at("old/awskey-helper"), "work"), "", "helper-moved"},
 		{"[profile a]\n[profile x] y\n", "", "aws-file-unreadable"},
+		{line(p.at("bin/awskey-helper"), "work"), pair("work", id) + "aws_session_token = " + canary + "\n", "shadowed"},
+		{line(p.at("bin/awskey-helper"), "work"), "[work]\naws_access_key_id = " + id + "\n", "shadowed"},
+		{line(p.at("bin/awskey-helper"), "work") + pair("work", id), "", ""}, // no program looks there
 		{"[profile a]\ncredential_process = other a\n", "[half]\naws_access_key_id = " + id + "\n", ""},
 	} {
 		p.over(".aws/config", c.config)
