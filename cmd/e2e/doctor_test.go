@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -115,14 +116,28 @@ func TestNothingButAWSIsSpokenTo(t *testing.T) {
 	aws := newAWSWithAlice(t)
 	h.configure(h.fileStore(), awsSettings(aws.Server), swift)
 	d := h.start()
+	var mu sync.Mutex
 	seen := map[string]int{}
+	look := func() {
+		now := h.connections()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, to := range now {
+			seen[to]++
+		}
+	}
+	// While AWS holds an answer back, when at least that connection is there, and all
+	// the while.
+	aws.SetHook(func(_ context.Context, m awstest.Moment, call awstest.Call) {
+		if m == awstest.Answering && call.ByDaemon() {
+			look()
+		}
+	})
 	end := make(chan struct{})
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		for {
-			for _, to := range h.connections() {
-				seen[to]++
-			}
+			look()
 			select {
 			case <-end:
 				return
@@ -145,6 +160,8 @@ func TestNothingButAWSIsSpokenTo(t *testing.T) {
 	close(end)
 	watching.Wait()
 	d.stop()
+	mu.Lock()
+	defer mu.Unlock()
 	address := strings.TrimPrefix(aws.URL, "http://")
 	if seen[address] == 0 {
 		t.Errorf("not even the connections to AWS were seen: %v", seen)
