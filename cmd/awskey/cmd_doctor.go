@@ -63,7 +63,7 @@ first: access keys shortened, names, accounts and your home left out.`,
 func (d *doctor) checks() []func(context.Context) {
 	return []func(context.Context){
 		d.programs, d.configuration, d.service, d.socket, d.store,
-		d.awsFilesRead, d.ourLines, d.environment, d.caches,
+		d.awsFilesRead, d.ourLines, d.environment, d.caches, d.clients,
 		d.keysHere, d.keysAtAWS,
 	}
 }
