@@ -12,8 +12,6 @@ import (
 	"github.com/awskeyd/awskeyd/store/secret"
 )
 
-func contains(text, part string) bool { return strings.Contains(text, part) }
-
 func (k *keeper) held() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -54,7 +52,7 @@ func TestAMendedSecretIsTriedAtOnce(t *testing.T) {
 		p.write(".aws/credentials", strings.ReplaceAll(pair("work", id), canary, wrong))
 	})
 	p.event("plaintext-key")
-	if w := p.guard.Warnings()[0].Text; !contains(w, "AWS knows another secret") || contains(w, wrong) {
+	if w := p.guard.Warnings()[0].Text; !strings.Contains(w, "AWS knows another secret") || strings.Contains(w, wrong) {
 		t.Errorf("%q", w)
 	}
 	p.over(".aws/credentials", pair("work", id))

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -79,7 +80,7 @@ func TestOneFileCannotBeRead(t *testing.T) {
 	}
 	p.over(".aws/config", "")
 	p.await("plaintext-key")
-	if w := p.guard.Warnings()[0].Text; !contains(w, "; taking it in failed: the store is not open") {
+	if w := p.guard.Warnings()[0].Text; !strings.Contains(w, "; taking it in failed: the store is not open") {
 		t.Errorf("%q", w)
 	}
 	p.keeper.mu.Lock()
