@@ -6,26 +6,35 @@ import (
 	"strings"
 
 	"github.com/awskeyd/awskeyd/daemon/rotation"
+	"github.com/awskeyd/awskeyd/store"
 )
 
-// asked carries out a person's request, as the runner does.
+// asked carries out a person's request, as the runner does, and reports whether
+// it is done.
 func (w *World) asked(change func(rotation.Record) (rotation.Record, error)) bool {
+	return w.carryOut(change) == nil
+}
+
+var errNotNow = errors.New("a person's request cannot be taken now")
+
+// carryOut does, and fails with what kept the request from being carried out.
+func (w *World) carryOut(change func(rotation.Record) (rotation.Record, error)) error {
 	p := w.p
 	if !p.loaded || p.m.Created != nil || !p.stop.IsZero() || p.m.Barrier != nil {
-		return false
+		return errNotNow
 	}
 	r, err := change(p.r)
 	if err != nil {
 		w.judgeRefusal(err)
 		w.say("refused: %v", err)
-		return false
+		return err
 	}
 	a := rotation.Action{Do: rotation.Save, Record: r}
-	if w.save(a, true) != nil {
+	if err := w.save(a, true); err != nil {
 		w.observe(a, rotation.Outcome{Result: rotation.Failed, Text: "not saved"})
-		return false
+		return err
 	}
-	return true
+	return nil
 }
 
 func (w *World) judgeRefusal(err error) {
@@ -48,15 +57,13 @@ func (w *World) askRotate(leaked bool) bool {
 			w.leaks(v.ID)
 		}
 	}
-	if w.asked(func(r rotation.Record) (rotation.Record, error) { return rotation.Rotate(r, w.settings, leaked) }) {
-		return true
-	}
-	if !w.p.loaded || !w.p.store.Unsettled(keyName) {
+	err := w.carryOut(func(r rotation.Record) (rotation.Record, error) { return rotation.Rotate(r, w.settings, leaked) })
+	if err != nil && !errors.Is(err, store.ErrUnknown) { // an earlier write's outcome may be unknown; this one was not sent
 		for i := range was {
 			w.cloud.keys[i].leaked = was[i].leaked
 		}
 	}
-	return false
+	return err == nil
 }
 
 func (w *World) leaks(id string) {

@@ -132,6 +132,7 @@ func TestWhoseKeyIsIt(t *testing.T) {
 	noted.Noted = []string{idX}
 	asked := creating()
 	asked.Phase, asked.Intent, asked.Asked = rotation.Steady, nil, true
+	unborn := rotation.NewUnborn(rotation.User{ARN: arn}, "boss", "", settings.TTL, t0)
 	for _, c := range []struct {
 		name string
 		r    rotation.Record
@@ -147,6 +148,8 @@ func TestWhoseKeyIsIt(t *testing.T) {
 		{"noted, whatever its date", creating(), listed(key(-time.Hour)), noted, "save creating", idX},
 		{"noted, although the record forgot", asked, listed(key(-time.Hour)), noted, "save creating", idX},
 		{"not noted, and the record knows nothing", asked, listed(key(0)), at(time.Hour), "save held second-key", ""},
+		{"one of two is noted", creating(), listed(rotation.KeyInfo{ID: idNew, Created: t0.Add(-time.Hour)}, key(0)), noted, "save creating", idX},
+		{"an unborn's own, beside no other", unborn, listed(key(0)), noted, "save creating", idX},
 		{"two unknown", creating(), listed(key(0), rotation.KeyInfo{ID: idNew, Created: t0}), at(time.Hour), "save held second-key", ""},
 		{"none yet: one List is not enough", creating(), listed(), at(time.Hour), "list", ""},
 	} {

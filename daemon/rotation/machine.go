@@ -133,14 +133,13 @@ func decideSteady(r Record, m Memory, s Settings, n Now) Action {
 		return list(r, m, s)
 	}
 	others := strangers(m.Listed.Keys, r)
-	switch {
+	switch i := slices.IndexFunc(others, func(k KeyInfo) bool { return n.made(k.ID) }); {
+	case i >= 0: // the write that named it was lost after its id was noted
+		return orphan(r, others[i], n)
 	case len(others) == 0, r.unborn() && len(others) == 1: // a user's other key is no business of the first one's
 		next := enter(r, Creating, n)
 		next.Intent = &Intent{At: whole(m.Listed.Date), Seen: ids(m.Listed.Keys)}
 		return Action{Do: Save, Record: next, Events: []Event{{"began", r.Current.ID, "a new access key is to be made"}}}
-	case slices.Contains(n.Noted, others[0].ID):
-		// Ours: the write that named it was lost after its id was noted.
-		return orphan(r, others[0], n)
 	default:
 		return hold(r, n, SecondKey, others[0].ID, "")
 	}

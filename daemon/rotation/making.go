@@ -54,25 +54,26 @@ func decideCreating(r Record, m Memory, s Settings, n Now, w waits) Action {
 
 	// The request may have been executed: find out what became of it.
 	unknown := strangers(m.Listed.Keys, r)
-	switch {
+	switch i := slices.IndexFunc(unknown, func(k KeyInfo) bool { return n.made(k.ID) }); {
+	case i >= 0:
+		return orphan(r, unknown[i], n)
 	case len(unknown) == 0 && m.cleared(r, w):
 		next := enter(r, Steady, n)
 		next.Intent = nil
 		return Action{Do: Save, Record: next, Events: []Event{{"no-orphan", "", "the interrupted request made no access key"}}}
 	case len(unknown) == 0:
 		return list(r, m, s)
-	case len(unknown) == 1 && ours(unknown[0], r, n, w):
+	case len(unknown) == 1 && dated(unknown[0], r, w):
 		return orphan(r, unknown[0], n)
 	default:
 		return hold(r, n, SecondKey, unknown[0].ID, "")
 	}
 }
 
-// ours reports whether an unknown key was made by our own lost request: its id
-// was noted, or it was created between the intent and the request's time limit.
-func ours(k KeyInfo, r Record, n Now, w waits) bool {
-	return slices.Contains(n.Noted, k.ID) ||
-		!k.Created.Before(r.Intent.At) && !k.Created.After(r.Intent.At.Add(w.createWindow))
+// dated reports whether an unknown key was created between the intent and its
+// request's time limit, and so by our own lost request.
+func dated(k KeyInfo, r Record, w waits) bool {
+	return !k.Created.Before(r.Intent.At) && !k.Created.After(r.Intent.At.Add(w.createWindow))
 }
 
 // orphan names a key of ours whose secret is lost. It stays Active for a
@@ -96,7 +97,7 @@ func decideOrphan(r Record, m Memory, s Settings, n Now, w waits) Action {
 	if r.Victim.Decided {
 		return deactivate(r, m, s, n)
 	}
-	if r.Leaked && slices.Contains(n.Noted, r.Victim.ID) {
+	if r.Leaked && n.made(r.Victim.ID) {
 		return decided(r) // certainly ours, and its place is needed now
 	}
 	if a, wait := clock(r, s, n); wait {
@@ -113,7 +114,7 @@ func decideOrphan(r Record, m Memory, s Settings, n Now, w waits) Action {
 	switch e := m.Evidence; {
 	case e.Used.After(r.Excused):
 		return hold(r, n, OrphanUsed, r.Victim.ID, e.Where)
-	case e.Result == OK || slices.Contains(n.Noted, r.Victim.ID):
+	case e.Result == OK || n.made(r.Victim.ID):
 		return decided(r)
 	case m.Answer != nil:
 		return refused(r, *m.Answer, n)

@@ -1,6 +1,9 @@
 package rotation
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Now is the time, and what only the living process knows.
 type Now struct {
@@ -20,6 +23,10 @@ func (n Now) AWS() time.Time { return n.Local.Add(n.Offset).UTC() }
 
 // local turns a time of AWS's clock into one of ours.
 func (n Now) local(t time.Time) time.Time { return t.Add(-n.Offset) }
+
+// made reports whether an access key is certainly ours: its id was noted when
+// AWS told it.
+func (n Now) made(id string) bool { return slices.Contains(n.Noted, id) }
 
 // doubtful reports whether gates must wait for the clock.
 func (n Now) doubtful() bool { return n.Offset > 5*time.Minute || n.Offset < -5*time.Minute }

@@ -168,8 +168,8 @@ func TestHungCheckIsNotAnUnknownWrite(t *testing.T) {
 		}})
 		defer k.Close()
 		wants(t, k.Set(t.Context(), "a", nil), store.ErrHung, false)
+		synctest.Wait() // the worker has looked at hang for the last time
 		hang = false
-		synctest.Wait()
 		if err := k.Set(t.Context(), "a", nil); err != nil {
 			t.Fatal(err)
 		}
