@@ -51,6 +51,7 @@ func start(env Env, environ []string, program func() (string, error), deadline t
 		case child != nil:
 			pause = firstLook
 			if child.failed() {
+				_, _ = starter.WriteAt([]byte(startFailed), 0) // else each that waits tries in turn
 				return nil, noDaemon("no daemon answers, and "+awskeyd+" ended as soon as it was started", "to see why, type: awskeyd run")
 			}
 		case starter == nil:
@@ -63,9 +64,10 @@ func start(env Env, environ []string, program func() (string, error), deadline t
 				continue
 			}
 			waited = true
-		case waited:
+		case waited && holds(starter, startFailed):
 			return nil, noDaemon("no daemon answers, and the one that another program started did not come up", "to see why, type: awskeyd run")
 		default:
+			_ = starter.Truncate(0)
 			if child, err = launch(awskeyd, daemonEnviron(environ)); err != nil {
 				return nil, notStarted("cannot start " + awskeyd + ": " + reason(err))
 			}
@@ -75,6 +77,17 @@ func start(env Env, environ []string, program func() (string, error), deadline t
 		}
 		time.Sleep(pause)
 	}
+}
+
+// startFailed stands in the lock's file once a daemon has ended as soon as it was
+// started: whoever waited for it would fare no better. One whose starter was
+// killed, or had no more time, leaves nothing there.
+const startFailed = "failed"
+
+func holds(f *os.File, text string) bool {
+	b := make([]byte, len(text))
+	_, err := f.ReadAt(b, 0)
+	return err == nil && string(b) == text
 }
 
 // mayStart holds the rules for starting a daemon unasked. It returns the state

@@ -335,32 +335,39 @@ func TestStartSecondDaemon(t *testing.T) {
 	}
 }
 
-// TestStartAfterAnotherFailed: who waited for a starter that brought nothing up
-// does not try in turn, or a thousand helpers would start a thousand daemons.
-func TestStartAfterAnotherFailed(t *testing.T) {
-	s := newStage(t)
-	s.script(t, "#!/bin/sh\n: > '"+s.home+"/ran'\n")
-	state := filepath.Join(s.state, "awskeyd")
-	if err := os.MkdirAll(state, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	lock, err := lockStart(filepath.Join(state, "start.lock"))
-	if err != nil || lock == nil {
-		t.Fatal(lock, err)
-	}
-	looks := 0
-	env := func(name string) string {
-		if name == "AWSKEYD_SOCKET" { // asked for once in every look for the socket
-			if looks++; looks == 3 {
-				lock.Close()
-			}
+// TestStartAfterAnother: who waited for a starter whose daemon failed does not try
+// in turn, or a thousand helpers would start a thousand daemons. If the starter
+// was killed, or its time was up, one of them goes on in its place.
+func TestStartAfterAnother(t *testing.T) {
+	for _, c := range []struct{ left, want string }{
+		{startFailed, "did not come up"},
+		{"", "ended as soon as it was started"},
+	} {
+		s := newStage(t)
+		s.script(t, "#!/bin/sh\n: > '"+s.home+"/ran'\nexit 1\n")
+		state := filepath.Join(s.state, "awskeyd")
+		if err := os.MkdirAll(state, 0o700); err != nil {
+			t.Fatal(err)
 		}
-		return s.env(name)
-	}
-	if _, err := start(env, s.environ(), s.program, time.Now().Add(time.Hour)); !errors.Is(err, ErrNoDaemon) || !strings.Contains(err.Error(), "did not come up") {
-		t.Error(err)
-	}
-	if _, err := os.Stat(s.home + "/ran"); err == nil {
-		t.Error("a second one was started")
+		lock, err := lockStart(filepath.Join(state, "start.lock"))
+		if err != nil || lock == nil {
+			t.Fatal(lock, err)
+		}
+		looks := 0
+		env := func(name string) string {
+			if name == "AWSKEYD_SOCKET" { // asked for once in every look for the socket
+				if looks++; looks == 3 {
+					_, _ = lock.WriteString(c.left)
+					lock.Close()
+				}
+			}
+			return s.env(name)
+		}
+		if _, err := start(env, s.environ(), s.program, time.Now().Add(time.Hour)); !errors.Is(err, ErrNoDaemon) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: %v", c.left, err)
+		}
+		if _, err := os.Stat(s.home + "/ran"); (err == nil) != (c.left == "") {
+			t.Errorf("%q: started: %v", c.left, err == nil)
+		}
 	}
 }
