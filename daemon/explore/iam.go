@@ -56,7 +56,8 @@ type accessKey struct {
 	first, last time.Time     // uses by our clients
 	copied      time.Time     // since when somebody uses a copy; zero: nobody
 	stored      bool          // a durable record held its secret
-	leaked      bool          // a person said so: its leases count no more
+	leaked      bool          // a person said so, or may have: its leases count no more
+	told        bool          // and was told that it is written down
 	named       string        // what a person told us to do with it
 	switched    time.Time     // when another version durably took its place
 	inactive    time.Time     // when we made it inactive

@@ -46,30 +46,32 @@ func (w *World) judgeRefusal(err error) {
 }
 
 func (w *World) askRotate(leaked bool) bool {
-	was := w.cloud.clone().keys
-	if leaked && w.p.loaded {
-		// The word counts from when it may be durable, which is before it is told.
-		w.leaks(w.p.r.Current.ID)
-		if v := w.p.r.Previous; v != nil {
-			w.leaks(v.ID)
+	var known []string // to others, by this person's word
+	if r := w.p.r; leaked && w.p.loaded {
+		known = append(known, r.Current.ID)
+		if r.Previous != nil {
+			known = append(known, r.Previous.ID)
 		}
-		if v := w.p.r.Victim; v != nil && slices.Contains(w.p.noted, v.ID) {
-			w.leaks(v.ID)
+		if r.Victim != nil && slices.Contains(w.p.noted, r.Victim.ID) {
+			known = append(known, r.Victim.ID)
 		}
 	}
+	was := w.cloud.clone().keys
+	// The word counts from when it may be durable, which is before it is told.
+	for i := range w.cloud.keys {
+		k := &w.cloud.keys[i]
+		k.leaked = k.leaked || slices.Contains(known, k.id)
+	}
 	err := w.carryOut(func(r rotation.Record) (rotation.Record, error) { return rotation.Rotate(r, w.settings, leaked) })
-	if err != nil && !errors.Is(err, store.ErrUnknown) { // an earlier write's outcome may be unknown; this one was not sent
-		for i := range was {
-			w.cloud.keys[i].leaked = was[i].leaked
+	for i := range was {
+		switch k := &w.cloud.keys[i]; {
+		case err == nil:
+			k.told = k.told || slices.Contains(known, k.id)
+		case !errors.Is(err, store.ErrUnknown): // an earlier write's outcome may be unknown; this one was not sent
+			k.leaked = was[i].leaked
 		}
 	}
 	return err == nil
-}
-
-func (w *World) leaks(id string) {
-	if k := w.cloud.key(id); k != nil {
-		k.leaked = true
-	}
 }
 
 // eject is a person who leaves: asked while a new key is proved, that one is given

@@ -134,7 +134,7 @@ var Scenarios = []*Scenario{
 			if err != nil {
 				w.broken("%v", err)
 			}
-			w.cloud.keys[0].leaked = true
+			w.cloud.keys[0].leaked, w.cloud.keys[0].told = true, true
 			return r
 		}
 	}),

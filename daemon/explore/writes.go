@@ -31,7 +31,7 @@ func (w *World) judgeLoad(r rotation.Record, certain bool) {
 func (w *World) confirmed(r rotation.Record) {
 	w.verdict()
 	if k := w.cloud.key(r.Current.ID); k != nil {
-		if was := w.cloud.key(w.judge.serving); k.leaked && was != nil && was != k && was.active() && !w.judge.wantsOld {
+		if was := w.cloud.key(w.judge.serving); k.told && was != nil && was != k && was.active() && !w.judge.wantsOld {
 			w.broken("access key %s is handed out again although it is known to others", rotation.Short(k.id))
 		}
 		k.switched, w.judge.serving = time.Time{}, k.id

@@ -225,13 +225,12 @@ func decideDeleting(r Record, m Memory, s Settings, n Now, w waits) Action {
 		return look
 	}
 	row := find(m.Listed.Keys, r.Victim.ID)
-	deleted := !m.GoneAt.IsZero()
 	switch {
-	case row == nil && (deleted || m.cleared(r, w)):
+	case row == nil && (m.Gone || m.cleared(r, w)):
 		return finished(r, n, w)
 	case row == nil:
 		return look
-	case deleted && m.ListedAt.Sub(m.GoneAt) < w.stale:
+	case m.Gone && m.ListedAwake-m.GoneAt < w.stale:
 		return look // shown from the past
 	case r.Victim.Decided && r.DeactivatedAt.IsZero():
 		// UpdateAccessKey did not find it, perhaps for want of the user's new name:
@@ -241,7 +240,7 @@ func decideDeleting(r Record, m Memory, s Settings, n Now, w waits) Action {
 		}
 		return Action{Do: Save, Record: again(enter(r, Deleting, n))}
 	case row.Active && !r.Victim.unused():
-		if m.ListedAt.Sub(m.Showing) >= w.stale {
+		if m.ListedAwake-m.ShowingFrom >= w.stale {
 			return hold(r, n, Reactivated, r.Victim.ID, "")
 		}
 		return look

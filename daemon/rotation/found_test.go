@@ -72,7 +72,7 @@ func TestListsBeforeACreateSayNothingOfIt(t *testing.T) {
 	n := at(0)
 	see := func(do rotation.Verb, o rotation.Outcome) {
 		t.Helper()
-		n.Local = n.Local.Add(20 * time.Minute)
+		n.Local, n.Awake = n.Local.Add(20*time.Minute), n.Awake+20*time.Minute
 		o.Date = n.AWS()
 		m = rotation.Observe(r, m, rotation.Action{Do: do}, o, settings, n)
 	}
@@ -117,5 +117,18 @@ func TestRoundsThatAreNotInARowProveNothing(t *testing.T) {
 	n.Local, n.Awake = n.Local.Add(time.Second), n.Awake+time.Second
 	if a := rotation.Decide(r, m, settings, n); a.Do != rotation.Save || a.Record.Phase != rotation.Draining {
 		t.Errorf("three in a row, and it does %s", a.Do)
+	}
+}
+
+// TestASetClockMakesNoTime: Lists must agree for as long as one may come from the
+// past, and a clock that is set to an hour later is no hour.
+func TestASetClockMakesNoTime(t *testing.T) {
+	r, m, n := creating(), rotation.Memory{}, at(time.Minute)
+	for i := range 4 {
+		if a := rotation.Decide(r, m, settings, n); a.Do != rotation.List {
+			t.Fatalf("after %d Lists: %s", i, describe(a))
+		}
+		m = rotation.Observe(r, m, rotation.Action{Do: rotation.List}, rotation.Outcome{Result: rotation.OK, Date: n.AWS(), Keys: []rotation.KeyInfo{{ID: idOld, Active: true}}}, settings, n)
+		n.Local, n.Awake = n.Local.Add(time.Hour), n.Awake+time.Second
 	}
 }

@@ -286,7 +286,7 @@ func TestReactivatedIsSeenTwice(t *testing.T) {
 		t.Errorf("one List that may be from the past: %s", got)
 	}
 	later := n
-	later.Local = n.Local.Add(10 * time.Minute)
+	later.Local, later.Awake = n.Local.Add(10*time.Minute), n.Awake+10*time.Minute
 	m = rotation.Observe(r, m, rotation.Action{Do: rotation.List}, active, settings, later)
 	m.RetryAt = time.Time{}
 	if got := describe(rotation.Decide(r, m, settings, later)); got != "save held reactivated" {
@@ -308,7 +308,7 @@ func TestGiveUpsEndInAHold(t *testing.T) {
 	r.Next, r.Previous = &next, nil
 	r.Victim = &rotation.Victim{ID: idX, Why: rotation.NeverProved, Since: t0}
 	n := at(0)
-	gone := rotation.Memory{Fresh: true, GoneAt: t0.Add(-time.Minute), ListedAt: t0, Listed: &rotation.Outcome{Keys: []rotation.KeyInfo{{ID: idNew, Active: true}}}}
+	gone := rotation.Memory{Fresh: true, Gone: true, ListedAt: t0, ListedAwake: time.Minute, Listed: &rotation.Outcome{Keys: []rotation.KeyInfo{{ID: idNew, Active: true}}}}
 	for i, want := range []string{"save steady", "save steady", "save steady", "save held never-proves"} {
 		r.GaveUp = i
 		a := rotation.Decide(r, gone, settings, n)
@@ -353,7 +353,7 @@ func TestBoundsAreExact(t *testing.T) {
 		t.Errorf("two rounds: %s", describe(a))
 	}
 	seen := func(r rotation.Record, clear int, span time.Duration) string {
-		m := rotation.Memory{Fresh: true, Clear: clear, ClearFrom: t0, ListedAt: t0.Add(span), Listed: &rotation.Outcome{Keys: []rotation.KeyInfo{{ID: r.Current.ID, Active: true}}}}
+		m := rotation.Memory{Fresh: true, Clear: clear, ListedAt: t0.Add(span), ListedAwake: span, Listed: &rotation.Outcome{Keys: []rotation.KeyInfo{{ID: r.Current.ID, Active: true}}}}
 		return describe(rotation.Decide(r, m, settings, at(span)))
 	}
 	for _, r := range []rotation.Record{creating(), recs()["deleting"]} {

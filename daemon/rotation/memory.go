@@ -46,11 +46,13 @@ type Memory struct {
 	AnswerTo Verb     // which action it answered
 	Tries    int      // creations in a row that made nothing; outlives phases
 
-	Listed    *Outcome // the last good List
-	ListedAt  time.Time
-	Clear     int // Lists in a row that agree: no orphan, or the victim not shown
-	ClearFrom time.Time
-	Showing   time.Time // deleting: since when Lists show the victim Active
+	Listed      *Outcome      // the last good List
+	ListedAt    time.Time     // local: a sleep makes it old
+	ListedAwake time.Duration // Now.Awake then: no step of the wall clock makes two Lists lie further apart
+	Clear       int           // Lists in a row that agree: no orphan, or the victim not shown
+	ClearFrom   time.Duration // Now.Awake at the first of them
+	Showing     bool          // deleting: the last Lists show the victim Active
+	ShowingFrom time.Duration // Now.Awake at the first of them
 
 	Wins        int           // rounds in a row that succeeded
 	First, Last time.Duration // Now.Awake at the first and the last of them: no step of the wall clock makes them enough
@@ -58,9 +60,10 @@ type Memory struct {
 	LastRefused time.Time
 	Fresh       bool // the record was read again from the store
 	FreshAt     time.Time
-	Survivor    bool      // the surviving version passed a round after that
-	GoneAt      time.Time // deleting: when Delete was answered, local clock
-	Evidence    *Outcome  // the last Look that answered
+	Survivor    bool          // the surviving version passed a round after that
+	Gone        bool          // deleting: Delete was answered
+	GoneAt      time.Duration // Now.Awake then
+	Evidence    *Outcome      // the last Look that answered
 	EvidenceAt  time.Time
 	AwakeMark   time.Duration // Now.Awake when Record.Awake was last written
 

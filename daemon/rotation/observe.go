@@ -80,7 +80,7 @@ func Observe(r Record, m Memory, a Action, o Outcome, s Settings, n Now) Memory 
 		m.Activated, m.Shown = true, false
 	case Delete:
 		m = m.anew()
-		m.GoneAt = n.Local
+		m.Gone, m.GoneAt = true, n.Awake
 	}
 	return m
 }
@@ -155,7 +155,7 @@ func observeList(r Record, m Memory, o Outcome, w waits, n Now) Memory {
 		return trouble(r, m, Outcome{Text: "AWS does not list the current access key " + Short(r.Current.ID) + " as active, or still lists an old one"}, w, n)
 	}
 	m.Loose = m.Loose || m.Doubt
-	m.Listed, m.ListedAt, m.Doubt = &o, n.Local, false
+	m.Listed, m.ListedAt, m.ListedAwake, m.Doubt = &o, n.Local, n.Awake, false
 	clear := false
 	switch {
 	case r.Phase == Held:
@@ -177,11 +177,11 @@ func observeList(r Record, m Memory, o Outcome, w waits, n Now) Memory {
 		clear = row == nil
 		switch {
 		case row == nil || !row.Active:
-			m.Showing = time.Time{}
-		case m.Showing.IsZero():
-			m.Showing = n.Local
+			m.Showing = false
+		case !m.Showing:
+			m.Showing, m.ShowingFrom = true, n.Awake
 		}
-		if row != nil && (row.Active && !r.Victim.unused() || !m.GoneAt.IsZero()) {
+		if row != nil && (row.Active && !r.Victim.unused() || m.Gone) {
 			m.RetryAt = n.Local.Add(min(w.listGap/5, 5*time.Second)) // look again: it may come from the past
 		}
 	default:
@@ -192,10 +192,10 @@ func observeList(r Record, m Memory, o Outcome, w waits, n Now) Memory {
 		return m
 	}
 	if m.Clear == 0 {
-		m.ClearFrom = n.Local
+		m.ClearFrom = n.Awake
 	}
 	m.Clear++
-	if m.GoneAt.IsZero() && !m.cleared(r, w) {
+	if !m.Gone && !m.cleared(r, w) {
 		m.RetryAt = n.Local.Add(w.listGap)
 	}
 	return m
@@ -208,7 +208,7 @@ func (m Memory) cleared(r Record, w waits) bool {
 	if r.Phase == Creating {
 		span = 2 * w.listGap
 	}
-	return m.Clear >= 3 && m.ListedAt.Sub(m.ClearFrom) >= span
+	return m.Clear >= 3 && m.ListedAwake-m.ClearFrom >= span
 }
 
 // trouble makes the next try wait, longer each time; a secret that is not
@@ -243,10 +243,7 @@ func (m Memory) anew() Memory {
 // forward drops times that lie ahead: the local clock was set back, and what
 // was counted from them would never end.
 func (m Memory) forward(n Now) Memory {
-	if m.ClearFrom.After(n.Local) {
-		m.Clear = 0
-	}
-	for _, t := range []*time.Time{&m.Showing, &m.GoneAt, &m.EvidenceAt, &m.LastRefused} {
+	for _, t := range []*time.Time{&m.EvidenceAt, &m.LastRefused} {
 		if t.After(n.Local) {
 			*t = time.Time{}
 		}
