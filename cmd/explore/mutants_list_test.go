@@ -154,7 +154,7 @@ var mutants = []mutant{
 		new: "return m.Clear >= 1 || m.ListedAwake"},
 	{name: "believe Lists that come at once", file: "daemon/rotation/observe.go",
 		old: "m.Clear >= 3 && m.ListedAwake-m.ClearFrom >= span",
-		new: "m.Clear >= 3",
+		new: "m.Clear >= 3 && span > 0",
 		by:  "-run=TestBoundsAreExact|TestASetClock ../../daemon/rotation"},
 	{name: "do not note the new id", file: "daemon/rotation/making.go",
 		old: "if !m.Noted {",
