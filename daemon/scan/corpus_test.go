@@ -39,8 +39,8 @@ type placed struct {
 	first, last int    // lines; more than one where a wrapped block hides the id
 }
 
-// corpus reads the placements, a file of them a kind.
-func corpus(t testing.TB) []sample {
+// corpus reads the placements, a file of them a kind. Each draw has other keys.
+func corpus(t testing.TB, draw uint64) []sample {
 	t.Helper()
 	entries, err := placements.ReadDir("testdata/placements")
 	if err != nil {
@@ -54,7 +54,7 @@ func corpus(t testing.TB) []sample {
 		}
 		kind := strings.TrimSuffix(e.Name(), ".txtar")
 		for _, f := range txtar.Parse(raw).Files {
-			all = append(all, render(t, kind, f))
+			all = append(all, render(t, kind, f, draw))
 		}
 	}
 	return all
@@ -63,7 +63,7 @@ func corpus(t testing.TB) []sample {
 // Marks around the place of an id, or of what hides one, while a sample is made.
 const markBegin, markEnd = "\uE000", "\uE001"
 
-func render(t testing.TB, kind string, f txtar.File) sample {
+func render(t testing.TB, kind string, f txtar.File, draw uint64) sample {
 	t.Helper()
 	words := strings.Fields(f.Name)
 	s := sample{kind: kind, name: words[0]}
@@ -81,7 +81,7 @@ func render(t testing.TB, kind string, f txtar.File) sample {
 	random := func(name, what string) *rand.Rand {
 		h := fnv.New64a()
 		fmt.Fprint(h, kind, "/", f.Name, " ", name, " ", what)
-		return rand.New(rand.NewPCG(h.Sum64(), 1))
+		return rand.New(rand.NewPCG(h.Sum64(), draw))
 	}
 	mark := func(name, text string) string { return markBegin + name + "\uE002" + text + markEnd }
 	id := func(prefix string) func(string) string {
@@ -245,7 +245,7 @@ func chunks(s string, width int) (all []string) {
 
 func TestTheCorpusIsLargeEnough(t *testing.T) {
 	kinds, files, keys, paired := map[string]int{}, 0, 0, 0
-	for _, s := range corpus(t) {
+	for _, s := range corpus(t, 1) {
 		files++
 		kinds[s.kind] += len(s.keys)
 		for _, k := range s.keys {

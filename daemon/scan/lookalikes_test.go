@@ -133,7 +133,7 @@ func lookAlikes() []class {
 			return "access_key = var.access_key\nsecret_key = " + pick("var.secret_key", `data.aws_secretsmanager_secret_version.x.secret_string`, `"${var.aws_secret_access_key}"`, `"/prod/service/aws-secret-access-key/current"`) + "\n"
 		})},
 		{"paths beside the name of a secret", "paths.env", many(40, func() string {
-			return "AWS_SECRET_ACCESS_KEY_FILE=/" + pick("run/secrets/prod/AwsSecretAccessKey/current", "etc/Service/Secrets/Production1/AccessKey", "opt/MyApplication/Config2/Secrets/Default") + "\n"
+			return "AWS_SECRET_ACCESS_KEY_FILE=" + pick("run/secrets/prod/AwsSecretAccessKey/current", "etc/Service/Secrets/Production1/Access12", "srv/MyApplicatio2/Config/Secrets/Default") + "\n"
 		})},
 	}
 }
