@@ -26,6 +26,7 @@ type adding struct {
 	secretStdin bool
 	csv         string
 	fromProfile string
+	from        string
 	write       bool
 	create      creating
 	plaintext   []awsfiles.Place // where --from-profile found the key
@@ -47,6 +48,7 @@ goes from AWS straight into the store, and nobody sees it.`,
 		Example: `  awskey add work --write
   awskey add work --csv ~/Downloads/alice_accessKeys.csv
   awskey add work --from-profile default
+  awskey add ci --from deploy/.env:3
   pass show aws/secret | awskey add work --access-key-id AKIA… --secret-stdin
   awskey add ci --create --user ci-robot --with boss --write`,
 		Args: named(0),
@@ -63,6 +65,7 @@ goes from AWS straight into the store, and nobody sees it.`,
 	flags.BoolVar(&add.secretStdin, "secret-stdin", false, "read the secret from standard input")
 	flags.StringVar(&add.csv, "csv", "", "take both from `FILE`, the console's download")
 	flags.StringVar(&add.fromProfile, "from-profile", "", "take both from the AWS profile `P`, in plaintext")
+	flags.StringVar(&add.from, "from", "", "take both from `FILE:LINE`, as scan has found them")
 	flags.BoolVar(&add.write, "write", false, "write credential_process into the AWS config")
 	add.create.flags(a, cmd)
 	return cmd
@@ -113,6 +116,9 @@ func (a *adding) run(cmd *cobra.Command) error {
 	for _, p := range a.plaintext {
 		a.note("%s:%d: the key still stands here in plaintext: delete this line when nothing reads it any more", p.File, p.Line)
 	}
+	if a.from != "" {
+		return a.exposed(ctx, r.Key)
+	}
 	if a.csv != "" {
 		return a.offerDeletion(ctx)
 	}
@@ -146,6 +152,14 @@ func (a *adding) credentials(cmd *cobra.Command) (id string, key secret.Value, e
 	switch {
 	case a.csv != "" && (a.id != "" || a.secretStdin):
 		return "", key, usage(cmd, "--csv holds both: leave --access-key-id and --secret-stdin out")
+	case cmd.Flags().Changed("from") && (a.id != "" || a.secretStdin || a.csv != "" || cmd.Flags().Changed("from-profile")):
+		return "", key, usage(cmd, "--from says where both stand: leave the other ways out")
+	case cmd.Flags().Changed("from"):
+		from, err := parseSource(a.from)
+		if err != nil {
+			return "", key, usage(cmd, err.Error())
+		}
+		return from.key(cmd.Context())
 	case a.csv != "" && a.fromProfile != "":
 		return "", key, usage(cmd, "--csv and --from-profile each hold a key: leave one out")
 	case a.csv != "":

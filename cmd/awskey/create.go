@@ -47,7 +47,7 @@ func (c *creating) check(cmd *cobra.Command, name string) error {
 	if c.user == "" && !cmd.Flags().Changed("user") {
 		c.user = name
 	}
-	switch wrong := used("access-key-id", "csv", "from-profile", "secret-stdin"); {
+	switch wrong := used("access-key-id", "csv", "from", "from-profile", "secret-stdin"); {
 	case len(wrong) > 0:
 		return usage(cmd, "--create makes the key itself: leave "+strings.Join(wrong, " and ")+" out")
 	case c.with == "":

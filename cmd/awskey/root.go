@@ -94,7 +94,7 @@ func (a *app) root() *cobra.Command {
 		a.rotateCmd(), a.rollbackCmd(), a.pauseCmd(), a.resumeCmd(), a.resolveCmd(),
 		a.renameCmd(), a.removeCmd(), a.ejectCmd(),
 		a.lockCmd(), a.unlockCmd(),
-		a.historyCmd(), a.logsCmd(), a.policyCmd(), a.storeCmd(), a.doctorCmd(), a.versionCmd(),
+		a.historyCmd(), a.logsCmd(), a.policyCmd(), a.storeCmd(), a.doctorCmd(), a.scanCmd(), a.versionCmd(),
 		a.demoCmd(),
 	}
 	root.AddCommand(a.verbs...)

@@ -7,6 +7,8 @@ package scan
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 
 	"github.com/awskeyd/awskeyd/store/secret"
@@ -18,6 +20,15 @@ type Found struct {
 	Line        int          // from 1: where the id begins, or a secret by itself
 	Secret      secret.Value // that goes with the id; zero: none stands near it
 	SecretLine  int          // 0: there is none
+}
+
+// Fingerprint tells this access key from others, and shows nothing of its secret.
+func (f Found) Fingerprint() string {
+	if f.AccessKeyID != "" {
+		return f.AccessKeyID
+	}
+	sum := sha256.Sum256([]byte("awskey scan " + f.Secret.Reveal())) // 240 random bits: nobody guesses them from it
+	return hex.EncodeToString(sum[:16])
 }
 
 // Allow is the mark that, anywhere on the line of an id or of its secret, keeps

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/awskeyd/awskeyd/daemon/api"
+	"github.com/awskeyd/awskeyd/daemon/scan/repository"
+	"github.com/awskeyd/awskeyd/helper"
+)
+
+// scanning is one run of awskey scan.
+type scanning struct {
+	*app
+	staged, gitignore, noHistory, sarif, installHook bool
+
+	search *search
+}
+
+func (a *app) scanCmd() *cobra.Command {
+	s := &scanning{app: a}
+	cmd := &cobra.Command{
+		Use:   "scan [PATH…]",
+		Short: "finds access keys in files and in the history of git",
+		Long: `Looks for access keys in the files below PATH, or below this folder, and in all
+that its git repository has ever held. Nothing is changed, AWS is not asked, and no
+secret is shown. Each finding says where it stands, since which commit, and what to
+type. It ends with 1 if there is one.
+
+A line with awskey:allow on it is left out, and so is what .awskey-allow at the
+top of the repository names: one access key id or path a line.`,
+		Example: `  awskey scan
+  awskey scan ~/src --gitignore --no-history
+  awskey scan --json | jq -r '.findings[] | select(.ours) | .path'
+  awskey scan --sarif > keys.sarif
+  awskey scan --install-hook`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case s.staged && s.installHook:
+				return usage(cmd, "--staged is what the hook runs: --install-hook writes it")
+			case (s.staged || s.installHook) && len(args) > 0:
+				return usage(cmd, "this looks at the repository you are in: leave PATH out")
+			case s.sarif && a.json:
+				return usage(cmd, "--sarif and --json are two documents: leave one out")
+			case s.installHook:
+				return s.hook(cmd.Context())
+			}
+			return s.run(cmd.Context(), args)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&s.gitignore, "gitignore", false, "leave out the files that git ignores")
+	flags.BoolVar(&s.noHistory, "no-history", false, "look at the files alone")
+	flags.BoolVar(&s.staged, "staged", false, "look at what is about to be committed")
+	flags.BoolVar(&s.sarif, "sarif", false, "write SARIF, which code hosts read")
+	flags.BoolVar(&s.installHook, "install-hook", false, "have git commit look first (pre-commit)")
+	return cmd
+}
+
+func (s *scanning) run(ctx context.Context, paths []string) error {
+	s.search = &search{noHistory: s.noHistory, gitignore: s.gitignore, workers: runtime.GOMAXPROCS(0), trouble: func(path string, err error) {
+		s.note("%s was not read: %v", s.tilde(path), err)
+	}}
+	if len(paths) == 0 {
+		paths = []string{"."}
+	}
+	look := func() error { return s.search.paths(ctx, paths) }
+	if s.staged {
+		look = func() error { return s.search.index(ctx) }
+	}
+	err := s.watched(look)
+	if err != nil && ctx.Err() == nil {
+		return s.cannot(err)
+	}
+	found := s.search.findings()
+	s.judge(context.WithoutCancel(ctx), found)
+	switch {
+	case s.sarif:
+		s.document(sarifOf(found))
+	case s.json:
+		s.document(scanned{Findings: documents(found)})
+	default:
+		s.show(found)
+	}
+	if ctx.Err() != nil {
+		return &api.Error{Code: "stopped", Message: "stopped after " + s.search.extent() + "; what was found so far is all that was shown", Exit: helper.ExitFailed}
+	}
+	if len(found) > 0 {
+		return silent(helper.ExitFailed)
+	}
+	return nil
+}
+
+// cannot says what keeps from looking.
+func (s *scanning) cannot(err error) error {
+	e := &api.Error{Code: "scan", Message: "cannot look for access keys: " + err.Error(), Exit: helper.ExitFailed}
+	switch {
+	case errors.Is(err, repository.ErrNone):
+		e.Remedy = "type it in a folder that git keeps"
+	case errors.Is(err, repository.ErrNoGit):
+		e.Remedy = "install git, or leave the history out: awskey scan --no-history"
+	case errors.Is(err, os.ErrNotExist):
+		e.Exit = helper.ExitUsage
+	}
+	return e
+}
+
+// watched shows how far the search has come, where it takes its time and a
+// person looks.
+func (s *scanning) watched(look func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- look() }()
+	if !term.IsTerminal(int(s.stderr.Fd())) {
+		return <-done
+	}
+	tick := time.NewTicker(moveShow)
+	defer tick.Stop()
+	shown := false
+	for {
+		select {
+		case err := <-done:
+			if shown {
+				_, _ = s.stderr.WriteString("\r\x1b[K")
+			}
+			return err
+		case <-tick.C:
+			shown = true
+			_, _ = fmt.Fprintf(s.stderr, "\r\x1b[K%s", s.search.extent())
+		}
+	}
+}
+
+// hook installs the pre-commit hook of the repository in which awskey is run.
+func (s *scanning) hook(ctx context.Context) error {
+	repo, err := repository.Open(ctx, ".")
+	if err != nil {
+		return s.cannot(err)
+	}
+	program, err := s.executable()
+	if err != nil {
+		return err
+	}
+	path, shared, err := repo.InstallHook(ctx, program)
+	if err != nil {
+		return fmt.Errorf("cannot install the hook: %w", err)
+	}
+	if s.json {
+		s.document(map[string]any{"path": path, "shared": shared})
+		return nil
+	}
+	s.printf("git commit looks for access keys from now on: %s\n", s.tilde(path))
+	if shared {
+		s.note("core.hooksPath is set, so that every repository that uses this folder has the hook")
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+// Package folder finds access keys in working files.
+//
+// It must never follow a link, open what is no regular file, or write.
+package folder
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/awskeyd/awskeyd/daemon/scan"
+)
+
+// Walk is one search of the files below a path.
+type Walk struct {
+	Workers int
+	// Skip, if not nil, leaves out a file or a whole folder, by its path below Root.
+	Skip func(path string) bool
+	// Only, if not nil, names the files to read, in place of all below Root.
+	Only func(file func(path string)) error
+	// Found and Trouble are called by one goroutine at a time, with the path below
+	// Root. Trouble is a file or folder that could not be read.
+	Found   func(path string, f scan.Found)
+	Trouble func(path string, err error)
+	// Files and Bytes count what was read so far.
+	Files, Bytes *atomic.Int64
+}
+
+// Run searches root, a folder or a single file. It fails if root itself cannot be
+// read, and with the context's error when that ends first. Memory does not grow
+// with the files.
+func (w *Walk) Run(ctx context.Context, root string) error {
+	info, err := os.Stat(root)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		if !info.Mode().IsRegular() {
+			return errors.New(root + " is no file and no folder")
+		}
+		w.read(ctx, &sync.Mutex{}, root, filepath.Base(root))
+		return ctx.Err()
+	}
+	files := make(chan string)
+	var readers sync.WaitGroup
+	var one sync.Mutex
+	for range max(1, w.Workers) {
+		readers.Go(func() {
+			for path := range files {
+				if ctx.Err() == nil {
+					w.read(ctx, &one, filepath.Join(root, path), path)
+				}
+			}
+		})
+	}
+	names := w.Only
+	if names == nil {
+		names = func(file func(string)) error { return w.below(ctx, &one, root, file) }
+	}
+	err = names(func(path string) {
+		if w.Skip == nil || !w.Skip(path) {
+			files <- path
+		}
+	})
+	close(files)
+	readers.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// below names every regular file, but those of git itself: what they hold is
+// searched as history.
+func (w *Walk) below(ctx context.Context, one *sync.Mutex, root string, file func(string)) error {
+	return filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		below, relErr := filepath.Rel(root, path)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case relErr != nil:
+			return relErr
+		case err != nil && below == ".":
+			return err
+		case err != nil:
+			w.trouble(one, below, err)
+			return nil
+		case e.Name() == ".git" && below != ".", below != "." && w.Skip != nil && w.Skip(below):
+			if e.IsDir() {
+				return fs.SkipDir
+			}
+		case e.Type().IsRegular():
+			file(below)
+		}
+		return nil
+	})
+}
+
+func (w *Walk) read(ctx context.Context, one *sync.Mutex, path, below string) {
+	f, err := open(path)
+	if err != nil {
+		w.trouble(one, below, err)
+		return
+	}
+	if f == nil {
+		return
+	}
+	defer f.Close()
+	w.Files.Add(1)
+	err = scan.Text(&counted{ctx, f, w.Bytes}, func(found scan.Found) error {
+		one.Lock()
+		defer one.Unlock()
+		w.Found(below, found)
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		w.trouble(one, below, err)
+	}
+}
+
+func (w *Walk) trouble(one *sync.Mutex, below string, err error) {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err // the path is said by whoever shows it
+	}
+	one.Lock()
+	defer one.Unlock()
+	w.Trouble(below, err)
+}
+
+// open opens a regular file, and nothing that has taken its place meanwhile: a
+// pipe would be waited for. It returns nil for anything else.
+func open(path string) (*os.File, error) {
+	before, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) { // in git's index and not there
+		return nil, nil
+	}
+	if err != nil || !before.Mode().IsRegular() {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|noWait, 0)
+	if err != nil {
+		return nil, err
+	}
+	if after, err := f.Stat(); err != nil || !os.SameFile(before, after) {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// counted counts what is read, and ends with its context.
+type counted struct {
+	ctx context.Context
+	r   io.Reader
+	n   *atomic.Int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := c.r.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}

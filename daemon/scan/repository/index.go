@@ -1,0 +1,98 @@
+package repository
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/awskeyd/awskeyd/daemon/scan"
+)
+
+// A Staged key is one that a commit would bring in.
+type Staged struct {
+	Path string // from the top, with slashes
+	scan.Found
+}
+
+// Staged tells what the index holds that HEAD does not: a key that HEAD has in
+// the same file already is no news.
+func (r *Repo) Staged(ctx context.Context) ([]Staged, error) {
+	type change struct{ old, now, path string }
+	var changes []change
+	err := r.inIndex(ctx, func(out io.Reader) error {
+		fields := bufio.NewScanner(out)
+		fields.Buffer(make([]byte, 64<<10), 1<<20)
+		fields.Split(untilZero)
+		for fields.Scan() {
+			words := strings.Fields(strings.TrimPrefix(fields.Text(), ":"))
+			if len(words) != 5 || !fields.Scan() {
+				return errors.New("git diff answers what nobody understands")
+			}
+			if words[1] != "160000" { // a submodule's commit is no file
+				changes = append(changes, change{words[2], words[3], fields.Text()})
+			}
+		}
+		return fields.Err()
+	}, "diff", "--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv", "--diff-filter=ACMT")
+	if err != nil {
+		return nil, err
+	}
+	var staged []Staged
+	for _, c := range changes {
+		before := map[string]bool{}
+		if strings.Trim(c.old, "0") != "" {
+			if err := r.blob(ctx, c.old, func(f scan.Found) { before[f.Fingerprint()] = true; f.Secret.Wipe() }); err != nil {
+				return nil, err
+			}
+		}
+		if err := r.blob(ctx, c.now, func(f scan.Found) {
+			if !before[f.Fingerprint()] {
+				staged = append(staged, Staged{c.path, f})
+			}
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return staged, nil
+}
+
+// inIndex runs git with the index that a hook was given.
+func (r *Repo) inIndex(ctx context.Context, read func(io.Reader) error, args ...string) error {
+	hook := *r
+	hook.hook = true
+	return hook.stream(ctx, nil, read, args...)
+}
+
+func (r *Repo) blob(ctx context.Context, object string, found func(scan.Found)) error {
+	return r.stream(ctx, nil, func(out io.Reader) error {
+		return scan.Text(out, func(f scan.Found) error { found(f); return nil })
+	}, "cat-file", "blob", object)
+}
+
+// At reads a file as a commit has it, its path from the top.
+func (r *Repo) At(ctx context.Context, commit, file string, read func(io.Reader) error) error {
+	if strings.HasPrefix(commit, "-") {
+		return fmt.Errorf("%q is no commit", commit)
+	}
+	return r.stream(ctx, nil, read, "cat-file", "blob", commit+":"+path.Clean(file))
+}
+
+// Files are the working files below a folder that git knows or would add: those
+// that .gitignore and its like leave. Paths are the folder's own.
+func (r *Repo) Files(ctx context.Context, under string, file func(path string)) error {
+	in := *r
+	in.dir = under
+	return in.stream(ctx, nil, func(out io.Reader) error {
+		fields := bufio.NewScanner(out)
+		fields.Buffer(make([]byte, 64<<10), 1<<20)
+		fields.Split(untilZero)
+		for fields.Scan() {
+			file(fields.Text())
+		}
+		return fields.Err()
+	}, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+}

@@ -1,0 +1,468 @@
+package repository
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/awskeyd/awskeyd/daemon/scan"
+)
+
+const (
+	base32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+	base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+)
+
+func letters(r *rand.Rand, n int, of string) string {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = of[r.IntN(len(of))]
+	}
+	return string(b)
+}
+
+// pair is an access key, and the text that holds it.
+func pair(seed uint64) (id, text string) {
+	r := rand.New(rand.NewPCG(seed, 1))
+	id = "AKIA" + letters(r, 16, base32)
+	return id, "id = " + id + "\nsecret = " + letters(r, 40, base64) + "\n"
+}
+
+// stage is a repository that a test makes with git itself.
+type stage struct {
+	*testing.T
+	dir string
+	at  time.Time
+}
+
+func newStage(t *testing.T, options ...string) *stage {
+	t.Helper()
+	s := &stage{t, t.TempDir(), time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+	t.Setenv("HOME", s.dir)
+	t.Setenv("XDG_CONFIG_HOME", s.dir)
+	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+	s.dir = filepath.Join(s.dir, "work")
+	s.git(append([]string{"init", "-q", "-b", "main", s.dir}, options...)...)
+	return s
+}
+
+func (s *stage) git(args ...string) string {
+	s.Helper()
+	cmd := exec.Command("git", append([]string{"-c", "user.name=alice", "-c", "user.email=alice@example.com", "-c", "protocol.file.allow=always"}, args...)...)
+	if args[0] != "init" && args[0] != "clone" {
+		cmd.Dir = s.dir
+	}
+	s.at = s.at.Add(time.Hour)
+	date := s.at.Format(time.RFC3339)
+	cmd.Env = append(os.Environ(), "GIT_AUTHOR_DATE="+date, "GIT_COMMITTER_DATE="+date)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		s.Fatalf("git %q: %v\n%s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func (s *stage) write(path, text string) {
+	s.Helper()
+	path = filepath.Join(s.dir, path)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, []byte(text), 0o666)); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// commit commits all, and returns the commit's id.
+func (s *stage) commit(message string) string {
+	s.Helper()
+	s.git("add", "-A")
+	s.git("commit", "-q", "--allow-empty", "-m", message)
+	return s.git("rev-parse", "HEAD")
+}
+
+func (s *stage) open() *Repo {
+	s.Helper()
+	r, err := Open(s.Context(), s.dir)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return r
+}
+
+// found are the places of every id, in words.
+func (s *stage) found(under string) map[string][]string {
+	s.Helper()
+	r := s.open()
+	ids := map[string][]string{}
+	objects := map[string]bool{}
+	if err := r.Objects(s.Context(), 2, func(int64) {}, func(object string, f scan.Found) {
+		objects[object] = true
+		ids[object] = append(ids[object], fmt.Sprintf("%s:%d", f.AccessKeyID, f.Line))
+		f.Secret.Wipe()
+	}); err != nil {
+		s.Fatal(err)
+	}
+	places, err := r.Places(s.Context(), objects, under)
+	if err != nil {
+		s.Fatal(err)
+	}
+	all := map[string][]string{}
+	for _, p := range places {
+		for _, key := range ids[p.Object] {
+			id, line, _ := strings.Cut(key, ":")
+			all[id] = append(all[id], fmt.Sprintf("%q:%s since %.7s of %s until %.7s %v", p.Path, line, p.Commit, p.Author.Format("15:04"), p.Last, p.Present))
+		}
+	}
+	return all
+}
+
+func (s *stage) wants(got map[string][]string, id string, want ...string) {
+	s.Helper()
+	slices.Sort(got[id])
+	slices.Sort(want)
+	if !slices.Equal(got[id], want) {
+		s.Errorf("%s stands at\n%s\nand not at\n%s", id, strings.Join(got[id], "\n"), strings.Join(want, "\n"))
+	}
+	delete(got, id)
+}
+
+// place is how found says one.
+func (s *stage) place(path string, line int, since, until string, present bool) string {
+	s.Helper()
+	return fmt.Sprintf("%q:%d since %.7s of %s until %.7s %v", path, line, since, s.author(since), until, present)
+}
+
+// TestWhatAHistoryHolds is one repository with all that happens to a key in one.
+func TestWhatAHistoryHolds(t *testing.T) {
+	for _, format := range []string{"sha1", "sha256"} {
+		t.Run(format, func(t *testing.T) {
+			s := newStage(t, "--object-format="+format)
+			stays, staysText := pair(1)
+			gone, goneText := pair(2)
+			moved, movedText := pair(3)
+			side, sideText := pair(4)
+			merged, mergedText := pair(5)
+			stashed, stashedText := pair(6)
+			said, _ := pair(7)
+			tagged, _ := pair(8)
+			odd, oddText := pair(9)
+			back, backText := pair(10)
+			dangling, danglingText := pair(11)
+
+			s.write("README", "nothing\n")
+			s.commit("first")
+			s.write("deploy/.env", "# keys\n"+staysText)
+			s.write("old.py", goneText)
+			s.write("a/name", movedText)
+			s.write("odd\n\"'$ name\x01", oddText)
+			c2 := s.commit("keys")
+			s.write("deploy/.env", "# keys\n# more\n"+staysText)
+			s.git("mv", "a/name", "a/other")
+			s.write("back", backText)
+			c3 := s.commit("moves, and speaks of " + said)
+			os.Remove(filepath.Join(s.dir, "old.py"))
+			os.Remove(filepath.Join(s.dir, "back"))
+			s.commit("takes it out")
+			s.git("checkout", "-q", "-b", "side", "HEAD~1")
+			s.write("side.txt", sideText)
+			c5 := s.commit("on a side")
+			s.git("checkout", "-q", "main")
+			s.write("back", backText)
+			s.commit("brings one back")
+			s.git("merge", "-q", "--no-ff", "--no-commit", "side")
+			s.write("evil.txt", mergedText)
+			c7 := s.commit("a merge with more in it than its sides have")
+			s.git("tag", "-a", "v1", "-m", "made with "+tagged, c2)
+			s.write("README", stashedText)
+			s.git("stash")
+			stash := s.git("rev-parse", "stash")
+			s.write("lost", danglingText)
+			s.git("hash-object", "-w", "lost")
+			os.Remove(filepath.Join(s.dir, "lost"))
+
+			for _, packed := range []bool{false, true} {
+				if packed {
+					s.git("repack", "-q", "-a", "-d", "-k", "-l")
+				}
+				got := s.found("")
+				// An object is one version of a file; the tag has the first of each.
+				s.wants(got, stays, s.place("deploy/.env", 2, c2, c2, true), s.place("deploy/.env", 3, c3, c7, true))
+				s.wants(got, gone, s.place("old.py", 1, c2, c5, true))
+				s.wants(got, moved, s.place("a/name", 1, c2, c2, true), s.place("a/other", 1, c3, c7, true))
+				s.wants(got, side, s.place("side.txt", 1, c5, c7, true))
+				s.wants(got, merged, s.place("evil.txt", 1, c7, c7, true))
+				s.wants(got, back, s.place("back", 1, c3, c7, true))
+				s.wants(got, stashed, s.place("README", 1, stash, stash, true))
+				s.wants(got, said, s.place("", 1, c3, c3, true))
+				s.wants(got, tagged, fmt.Sprintf("%q:1 since %.7s of %s until %.7s true", "", c2, s.tagger("v1"), c2))
+				s.wants(got, odd, s.place("odd\n\"'$ name\x01", 1, c2, "", false))
+				s.wants(got, dangling)
+				if len(got) != 0 {
+					t.Errorf("and %v", got)
+				}
+			}
+			if got := s.found("deploy"); len(got) != 2 || len(got[stays]) != 2 || len(got[said]) != 1 { // what is said of it, too
+				t.Errorf("below deploy: %v", got)
+			}
+			// A clone that lacks the first commits, and a bare one.
+			for _, how := range []string{"--depth=1", "--bare"} {
+				shallow := &stage{t, filepath.Join(filepath.Dir(s.dir), strings.Trim(how, "-=1")), s.at}
+				shallow.git("clone", "-q", how, "file://"+s.dir, shallow.dir)
+				got := shallow.found("")
+				if (len(got[gone]) == 0) != (how == "--depth=1") || len(got[side]) == 0 || len(got[stashed]) != 0 {
+					t.Errorf("%s: %v", how, got)
+				}
+			}
+		})
+	}
+}
+
+func (s *stage) author(commit string) string {
+	return s.clock(s.git("log", "-1", "--format=%at", commit))
+}
+
+func (s *stage) tagger(tag string) string {
+	return s.clock(s.git("for-each-ref", "--format=%(taggerdate:unix)", "refs/tags/"+tag))
+}
+
+func (s *stage) clock(unix string) string {
+	var at int64
+	fmt.Sscan(unix, &at)
+	return time.Unix(at, 0).UTC().Format("15:04")
+}
+
+// TestRemovedFromEveryTip: the last commit that has a key is told.
+func TestRemovedFromEveryTip(t *testing.T) {
+	s := newStage(t)
+	id, text := pair(1)
+	s.write("k", text)
+	c1 := s.commit("in")
+	s.write("other", "x")
+	c2 := s.commit("meanwhile")
+	s.write("k", "")
+	s.commit("out")
+	got := s.found("")
+	s.wants(got, id, s.place("k", 1, c1, c2, false))
+}
+
+func TestWhereThereIsNone(t *testing.T) {
+	t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(os.TempDir()))
+	if _, err := Open(t.Context(), t.TempDir()); !errors.Is(err, ErrNone) {
+		t.Error(err)
+	}
+	s := newStage(t)
+	if r := s.open(); r.Bare {
+		t.Error("bare")
+	}
+	if got := s.found(""); len(got) != 0 { // no commit yet
+		t.Error(got)
+	}
+	if _, err := Open(t.Context(), filepath.Join(s.dir, ".git")); !errors.Is(err, ErrNone) {
+		t.Errorf("in .git: %v", err)
+	}
+	t.Setenv("PATH", t.TempDir())
+	if _, err := Open(t.Context(), s.dir); !errors.Is(err, ErrNoGit) {
+		t.Error(err)
+	}
+}
+
+func TestStaged(t *testing.T) {
+	s := newStage(t)
+	old, oldText := pair(1)
+	fresh, freshText := pair(2)
+	_, unstagedText := pair(3)
+	staged := func() string {
+		t.Helper()
+		all, err := s.open().Staged(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var words []string
+		for _, k := range all {
+			words = append(words, fmt.Sprintf("%s:%d:%s", k.Path, k.Line, k.AccessKeyID))
+		}
+		return strings.Join(words, " ")
+	}
+	s.write("a", oldText)
+	s.git("add", "a")
+	if got := staged(); got != "a:1:"+old { // before the first commit
+		t.Error(got)
+	}
+	s.commit("a")
+	s.write("a", "more\n"+oldText)
+	s.git("add", "a")
+	if got := staged(); got != "" {
+		t.Errorf("what HEAD has already: %s", got)
+	}
+	s.write("a", oldText+freshText)
+	s.git("add", "a")
+	s.write("b", unstagedText)
+	if got := staged(); got != "a:3:"+fresh {
+		t.Error(got)
+	}
+}
+
+// TestTheHook is installed twice, beside one that was there, and run by git.
+func TestTheHook(t *testing.T) {
+	s := newStage(t)
+	s.write("f", "x")
+	s.commit("first")
+	program := filepath.Join(t.TempDir(), "it's awskey")
+	log := filepath.Join(t.TempDir(), "log")
+	script := func(path, text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	script(program, "echo ours $* >>"+log+"\nexit ${FAIL:-0}\n")
+	hooks := filepath.Join(s.dir, ".git/hooks/pre-commit")
+	script(hooks, "echo theirs >>"+log+"\n")
+	for range 2 {
+		path, shared, err := s.open().InstallHook(t.Context(), program)
+		if err != nil || shared || path != hooks {
+			t.Fatal(path, shared, err)
+		}
+	}
+	said := func() string {
+		b, _ := os.ReadFile(log)
+		_ = os.Remove(log)
+		return string(b)
+	}
+	s.commit("second")
+	if got := said(); got != "ours scan --staged\ntheirs\n" {
+		t.Errorf("%q", got)
+	}
+	t.Setenv("FAIL", "1")
+	if out, err := exec.Command("git", "-C", s.dir, "-c", "user.name=a", "-c", "user.email=a", "commit", "--allow-empty", "-qm", "third").CombinedOutput(); err == nil {
+		t.Errorf("committed: %s", out)
+	}
+	if got := said(); got != "ours scan --staged\n" {
+		t.Errorf("%q", got)
+	}
+	_ = os.Remove(program)
+	s.commit("without the program")
+	if got := said(); got != "theirs\n" {
+		t.Errorf("%q", got)
+	}
+	script(hooks, "echo another\n")
+	if _, _, err := s.open().InstallHook(t.Context(), program); err == nil || !strings.Contains(err.Error(), "move one away") {
+		t.Error(err)
+	}
+	shared := t.TempDir()
+	s.git("config", "core.hooksPath", shared)
+	if path, yes, err := s.open().InstallHook(t.Context(), program); err != nil || !yes || path != filepath.Join(shared, "pre-commit") {
+		t.Error(path, yes, err)
+	}
+}
+
+// TestNothingOfTheRepositoryIsRun: what a stranger's repository names as a program
+// stays a name.
+func TestNothingOfTheRepositoryIsRun(t *testing.T) {
+	s := newStage(t)
+	_, text := pair(1)
+	s.write("k.x", text)
+	s.write(".gitattributes", "*.x diff=evil filter=evil\n")
+	s.commit("first")
+	s.write("k.x", text+"more")
+	s.commit("second")
+	s.write("k.x", text+"staged")
+	s.git("add", "k.x")
+	ran := filepath.Join(t.TempDir(), "ran")
+	evil := "sh -c 'echo $0 >>" + ran + "; cat'"
+	for _, c := range []string{"core.fsmonitor", "core.pager", "pager.log", "diff.evil.textconv", "diff.evil.command", "diff.external", "filter.evil.clean", "filter.evil.smudge",
+		"gpg.program", "core.sshCommand", "core.editor", "credential.helper", "uploadpack.packObjectsHook"} {
+		s.git("config", c, evil)
+	}
+	s.git("config", "log.showSignature", "true")
+	for _, h := range []string{"post-index-change", "reference-transaction", "pre-commit", "fsmonitor-watchman"} {
+		if err := os.WriteFile(filepath.Join(s.dir, ".git/hooks", h), []byte("#!/bin/sh\necho hook >>"+ran+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := s.found(""); len(got) != 1 {
+		t.Error(got)
+	}
+	r := s.open()
+	if _, err := r.Staged(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := r.Files(t.Context(), s.dir, func(string) {}); err != nil {
+		t.Error(err)
+	}
+	if b, err := os.ReadFile(ran); err == nil {
+		t.Errorf("it ran: %s", b)
+	}
+}
+
+// TestItEnds with its context, in the middle of many objects, and leaves no child.
+func TestItEnds(t *testing.T) {
+	s := newStage(t)
+	var text bytes.Buffer
+	for i := range 3000 {
+		_, p := pair(uint64(i))
+		text.WriteString(p)
+	}
+	for i := range 40 {
+		s.write(fmt.Sprint("f", i), text.String()+fmt.Sprint(i))
+	}
+	s.commit("many")
+	before := runtime.NumGoroutine()
+	ctx, stop := context.WithCancel(t.Context())
+	var n atomic.Int64
+	err := s.open().Objects(ctx, 2, func(int64) {}, func(string, scan.Found) {
+		if n.Add(1) == 100 {
+			stop()
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	for runtime.NumGoroutine() > before { // each has an owner that waits for it
+		runtime.Gosched()
+	}
+}
+
+// FuzzAnswers: whatever git answers, or a damaged repository makes it answer.
+func FuzzAnswers(f *testing.F) {
+	object := strings.Repeat("a1", 20)
+	id, text := pair(1)
+	f.Add([]byte(object + " blob 5\nhello\n" + object + " missing\n"))
+	f.Add([]byte(object + " blob " + fmt.Sprint(len(text)) + "\n" + text + "\n"))
+	f.Add([]byte(object + " commit 30\ntree x\n\n" + id + "\n"))
+	f.Add([]byte("\x01" + object + " " + object + "\x001700000000\x00\n:000000 100644 " + object + " " + object + " A\x00path\x00"))
+	f.Add([]byte("\x01" + object + " \x00-1\x00\x00::100644 100644 100644 " + object + " " + object + " " + object + " MM\x00path\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_ = contents(bytes.NewReader(data), func(n int64) {
+			if n < 0 || n > int64(len(data)) {
+				t.Errorf("an object of %d bytes out of %d", n, len(data))
+			}
+		}, func(o string, f scan.Found) {
+			if !isObject(o) || f.Line < 1 {
+				t.Errorf("%q, line %d", o, f.Line)
+			}
+			f.Secret.Wipe()
+		})
+		l := &log{wanted: map[string]bool{object: true}, places: map[[2]string]*Place{}}
+		_ = l.read(bytes.NewReader(data))
+		for _, p := range l.order {
+			if p.Commit != "" && !isObject(p.Commit) {
+				t.Errorf("%+v", p)
+			}
+		}
+		batches := make(chan string, 1024)
+		if split(t.Context(), io.LimitReader(bytes.NewReader(data), 10000), batches) == nil && len(batches) > 0 && !isObject(strings.SplitN(<-batches, "\n", 2)[0]) {
+			t.Error("what is no object is asked for")
+		}
+	})
+}
