@@ -142,6 +142,11 @@ func (d *Daemon) Identify(ctx context.Context, r api.IdentifyRequest) (api.Ident
 	return keys.Identify(ctx, aws, r)
 }
 
+// Standing asks AWS how access keys stand that are not ours.
+func (d *Daemon) Standing(ctx context.Context, r api.StandingRequest) (api.Standings, error) {
+	return with(d, func(s *keys.Set) (api.Standings, error) { return s.Standing(ctx, r) })
+}
+
 // Key is one key.
 func (d *Daemon) Key(ctx context.Context, name string) (api.Key, error) {
 	return with(d, func(s *keys.Set) (api.Key, error) { return s.Key(ctx, name) })

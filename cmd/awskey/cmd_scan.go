@@ -20,6 +20,7 @@ import (
 type scanning struct {
 	*app
 	staged, gitignore, noHistory, sarif, installHook bool
+	check, sign                                      bool
 
 	search *search
 }
@@ -29,15 +30,16 @@ func (a *app) scanCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scan [PATH…]",
 		Short: "finds access keys in files and in the history of git",
-		Long: `Looks for access keys in the files below PATH, or below this folder, and in all
-that its git repository has ever held. Nothing is changed, AWS is not asked, and no
-secret is shown. Each finding says where it stands, since which commit, and what to
-type. It ends with 1 if there is one.
+		Long: `Looks for access keys in the files below PATH, or below this folder, and in
+all that its git repository has ever held. Nothing is changed, AWS is asked only
+with --check, and no secret is shown. Each finding says where it stands, since which commit,
+and what to type. It ends with 1 if there is one.
 
 A line with awskey:allow on it is left out, and so is what .awskey-allow at the
 top of the repository names: one access key id or path a line.`,
 		Example: `  awskey scan
   awskey scan ~/src --gitignore --no-history
+  awskey scan --check
   awskey scan --json | jq -r '.findings[] | select(.ours) | .path'
   awskey scan --sarif > keys.sarif
   awskey scan --install-hook`,
@@ -47,6 +49,10 @@ top of the repository names: one access key id or path a line.`,
 				return usage(cmd, "--staged is what the hook runs: --install-hook writes it")
 			case (s.staged || s.installHook) && len(args) > 0:
 				return usage(cmd, "this looks at the repository you are in: leave PATH out")
+			case s.sign && !s.check:
+				return usage(cmd, "--sign says how --check may ask: add --check")
+			case s.check && s.installHook:
+				return usage(cmd, "--install-hook looks at nothing: leave --check out")
 			case s.sarif && a.json:
 				return usage(cmd, "--sarif and --json are two documents: leave one out")
 			case s.installHook:
@@ -60,12 +66,14 @@ top of the repository names: one access key id or path a line.`,
 	flags.BoolVar(&s.noHistory, "no-history", false, "look at the files alone")
 	flags.BoolVar(&s.staged, "staged", false, "look at what is about to be committed")
 	flags.BoolVar(&s.sarif, "sarif", false, "write SARIF, which code hosts read")
+	flags.BoolVar(&s.check, "check", false, "ask AWS whether they work, by the rights of your keys")
+	flags.BoolVar(&s.sign, "sign", false, "and by signing with what was found (--check)")
 	flags.BoolVar(&s.installHook, "install-hook", false, "have git commit look first (pre-commit)")
 	return cmd
 }
 
 func (s *scanning) run(ctx context.Context, paths []string) error {
-	s.search = &search{noHistory: s.noHistory, gitignore: s.gitignore, workers: runtime.GOMAXPROCS(0), trouble: func(path string, err error) {
+	s.search = &search{keep: s.sign, noHistory: s.noHistory, gitignore: s.gitignore, workers: runtime.GOMAXPROCS(0), trouble: func(path string, err error) {
 		s.note("%s was not read: %v", s.tilde(path), err)
 	}}
 	if len(paths) == 0 {
@@ -80,7 +88,7 @@ func (s *scanning) run(ctx context.Context, paths []string) error {
 		return s.cannot(err)
 	}
 	found := s.search.findings()
-	s.judge(context.WithoutCancel(ctx), found)
+	err = errors.Join(err, s.judge(ctx, found))
 	switch {
 	case s.sarif:
 		s.document(sarifOf(found))
@@ -88,6 +96,9 @@ func (s *scanning) run(ctx context.Context, paths []string) error {
 		s.document(scanned{Findings: documents(found)})
 	default:
 		s.show(found)
+	}
+	if err != nil && ctx.Err() == nil {
+		return err
 	}
 	if ctx.Err() != nil {
 		return &api.Error{Code: "stopped", Message: "stopped after " + s.search.extent() + "; what was found so far is all that was shown", Exit: helper.ExitFailed}

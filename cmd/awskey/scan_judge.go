@@ -17,19 +17,26 @@ const (
 )
 
 // judge says of each finding whether it is ours, and what to type.
-func (s *scanning) judge(ctx context.Context, found []*finding) {
+func (s *scanning) judge(ctx context.Context, found []*finding) error {
 	if len(found) == 0 {
-		return
+		return nil
 	}
-	ours := s.ours(ctx)
+	ours := s.ours(context.WithoutCancel(ctx))
 	for _, f := range found {
 		if k, yes := ours[f.id]; yes && f.id != "" {
 			f.name, f.state = k.name, k.state
 		} else {
 			f.state = stateUnknown
 		}
+	}
+	var err error
+	if s.check {
+		err = s.ask(ctx, found)
+	}
+	for _, f := range found {
 		f.remedy = s.remedyOf(f)
 	}
+	return err
 }
 
 // version is one access key that the daemon holds, or has held.
@@ -81,6 +88,10 @@ func (s *scanning) remedyOf(f *finding) string {
 		return "awskey rotate " + f.name + " --leaked"
 	case f.id == "" || strings.HasPrefix(f.id, "ASIA"):
 		return ""
+	case f.user != "" && !f.paired && f.state == stateActive:
+		return "aws iam update-access-key --user-name " + quoteWord(f.user) + " --status Inactive --access-key-id " + f.id
+	case f.asked == refusedByAWS, f.account != "" && !f.paired, f.user != "" && f.state == stateInactive:
+		return ""
 	case !f.paired:
 		return "aws sts get-access-key-info --access-key-id " + f.id
 	case f.path == "":
@@ -107,6 +118,8 @@ func (f *finding) meaning() string {
 		return "it is temporary and ends by itself, 36 hours after it was made at the latest"
 	case f.id == "":
 		return "the id that goes with it stands elsewhere"
+	case f.account != "":
+		return f.atAWS()
 	case !f.paired:
 		return "not ours, and no secret stands near: this tells whose account it is of"
 	case f.path == "":
@@ -115,6 +128,22 @@ func (f *finding) meaning() string {
 		return "not ours: take it in, and out of the file"
 	default:
 		return "not ours: take it in"
+	}
+}
+
+// atAWS is what AWS has told.
+func (f *finding) atAWS() string {
+	whose := "not ours: of account " + f.account
+	if f.user != "" {
+		whose = "not ours: of the IAM user " + f.user + " in account " + f.account
+	}
+	switch f.state {
+	case stateActive:
+		return whose + ", and it works"
+	case stateInactive:
+		return whose + ", and it is inactive"
+	default:
+		return whose + "; " + f.asked
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/awskeyd/awskeyd/daemon/scan"
 	"github.com/awskeyd/awskeyd/daemon/scan/folder"
 	"github.com/awskeyd/awskeyd/daemon/scan/repository"
+	"github.com/awskeyd/awskeyd/store/secret"
 )
 
 // finding is one access key at one path: in a file as it is now, or only in the
@@ -34,17 +35,22 @@ type finding struct {
 	still  bool   // and that is a tip
 
 	name, state string // of ours: the key, and how its access key stands at AWS
+	account     string // that AWS has told
+	user        string // and whose it is there
+	asked       string // what AWS told in place of a state
 	remedy      string
 }
 
 // search collects findings. Secrets are wiped as soon as their shape is known.
 type search struct {
 	noHistory, gitignore bool
+	keep                 bool // the secrets, to be asked for
 	workers              int
 	trouble              func(path string, err error)
 
 	mu             sync.Mutex
-	found          map[[2]string]*finding // by path and fingerprint
+	found          map[[2]string]*finding  // by path and fingerprint
+	secrets        map[string]secret.Value // by fingerprint, of those with an id
 	files, objects atomic.Int64
 	bytes          atomic.Int64
 }
@@ -57,9 +63,18 @@ type place struct {
 	print  string
 }
 
-func placed(f scan.Found) place {
+func (s *search) placed(f scan.Found) place {
 	p := place{line: f.Line, id: f.AccessKeyID, paired: !f.Secret.IsZero(), print: f.Fingerprint()}
-	f.Secret.Wipe()
+	if !s.keep || p.id == "" || !p.paired {
+		f.Secret.Wipe()
+		return p
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.secrets == nil {
+		s.secrets = map[string]secret.Value{}
+	}
+	s.secrets[p.print] = f.Secret
 	return p
 }
 
@@ -145,7 +160,7 @@ func (s *search) path(ctx context.Context, repo *repository.Repo, path string, h
 	if history[repo.Top] == nil {
 		objects := map[string][]place{}
 		err := repo.Objects(ctx, s.workers, func(n int64) { s.objects.Add(1); s.bytes.Add(n) }, func(object string, f scan.Found) {
-			objects[object] = append(objects[object], placed(f))
+			objects[object] = append(objects[object], s.placed(f))
 		})
 		if err != nil {
 			return err
@@ -160,7 +175,7 @@ func (s *search) folder(ctx context.Context, repo *repository.Repo, path string,
 	w := &folder.Walk{
 		Workers: s.workers,
 		Found: func(below string, f scan.Found) {
-			p, at := placed(f), shown(path, below)
+			p, at := s.placed(f), shown(path, below)
 			if !allow.has(within(allow.top, at), p.id) {
 				s.add(at, p).now = true
 			}
@@ -272,7 +287,7 @@ func (s *search) index(ctx context.Context) error {
 		return err
 	}
 	for _, k := range staged {
-		if p := placed(k.Found); !allow.has(k.Path, p.id) {
+		if p := s.placed(k.Found); !allow.has(k.Path, p.id) {
 			s.add(filepath.FromSlash(k.Path), p).now = true
 		}
 	}

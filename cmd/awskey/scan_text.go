@@ -25,6 +25,8 @@ type scanFinding struct {
 	Ours        bool       `json:"ours"`
 	Key         string     `json:"key,omitempty"`
 	State       string     `json:"state"` // active inactive deleted unknown
+	Account     string     `json:"account,omitempty"`
+	User        string     `json:"user,omitempty"` // of the account, where AWS tells
 	Remedy      string     `json:"remedy,omitempty"`
 }
 
@@ -32,7 +34,7 @@ func documents(found []*finding) []scanFinding {
 	all := make([]scanFinding, 0, len(found))
 	for _, f := range found {
 		d := scanFinding{Path: filepath.ToSlash(f.path), Line: f.line, AccessKeyID: f.id, Secret: f.paired || f.id == "", Commit: f.commit, LastCommit: f.last,
-			Ours: f.name != "", Key: f.name, State: f.state, Remedy: f.remedy}
+			Ours: f.name != "", Key: f.name, State: f.state, Account: f.account, User: f.user, Remedy: f.remedy}
 		if f.commit != "" {
 			d.AuthorDate = &f.author
 		}

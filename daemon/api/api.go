@@ -126,6 +126,30 @@ type Identity struct {
 	UserARN string `json:"user_arn"`
 }
 
+// StandingRequest is the body of POST /v1/standing: [MaxStandings] ids at most.
+type StandingRequest struct {
+	AccessKeyIDs []string `json:"access_key_ids"`
+}
+
+// MaxStandings is how many access keys can be asked about at once: AWS is called
+// up to three times for each.
+const MaxStandings = 20
+
+// Standings is the answer, in the order of the request.
+type Standings struct {
+	AccessKeys []Standing `json:"access_keys"`
+}
+
+// Standing is what AWS tells of an access key. State is active, inactive or
+// unknown, and Text then says why.
+type Standing struct {
+	AccessKeyID string `json:"access_key_id"`
+	Account     string `json:"account,omitempty"`
+	User        string `json:"user,omitempty"`
+	State       string `json:"state"`
+	Text        string `json:"text,omitempty"`
+}
+
 // AddResult is the answer: the key as it now stands, and whether it was here
 // before with this very id.
 type AddResult struct {

@@ -74,6 +74,11 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return get[Status](ctx, c, "GET", "/v1/status", nil)
 }
 
+// Standing tells how access keys stand at AWS that are not ours.
+func (c *Client) Standing(ctx context.Context, r StandingRequest) (Standings, error) {
+	return get[Standings](ctx, c, "POST", "/v1/standing", r)
+}
+
 // Identify tells whose an access key is.
 func (c *Client) Identify(ctx context.Context, r IdentifyRequest) (Identity, error) {
 	return get[Identity](ctx, c, "POST", "/v1/identify", r)

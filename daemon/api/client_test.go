@@ -34,6 +34,11 @@ func TestClientMirrorsService(t *testing.T) {
 		"Identify": func(s Service) (any, error) {
 			return s.Identify(ctx, IdentifyRequest{AccessKeyID: "AKIA", SecretAccessKey: "s\"e\\c/r+e=t"})
 		},
+		"Standing": func(s Service) (any, error) {
+			all, err := s.Standing(ctx, StandingRequest{AccessKeyIDs: []string{"AKIA"}})
+			all.AccessKeys = some(all.AccessKeys)
+			return all, err
+		},
 		"Key": func(s Service) (any, error) { return s.Key(ctx, "work") },
 		"Add": func(s Service) (any, error) {
 			return s.Add(ctx, "work", AddRequest{AccessKeyID: "AKIA", SecretAccessKey: "s\"e\\c/r+e=t"})

@@ -115,6 +115,10 @@ func (f *fake) Identify(ctx context.Context, r IdentifyRequest) (Identity, error
 	return Identity{UserARN: "arn"}, f.note(ctx, "Identify", r)
 }
 
+func (f *fake) Standing(ctx context.Context, r StandingRequest) (Standings, error) {
+	return Standings{}, f.note(ctx, "Standing", r)
+}
+
 func (f *fake) Check(ctx context.Context, name string) (Checked, error) {
 	return Checked{}, f.note(ctx, "Check", name)
 }

@@ -23,6 +23,7 @@ type route struct {
 //	GET    /v1/credentials/{profile}   Credentials
 //	GET    /v1/status                  Status
 //	POST   /v1/identify                Identify
+//	POST   /v1/standing                Standing
 //	GET    /v1/keys/{name}             Key
 //	PUT    /v1/keys/{name}             Add
 //	DELETE /v1/keys/{name}             Remove
@@ -59,6 +60,18 @@ func routes() []route {
 			}
 			return svc.Identify(ctx, request)
 		}))},
+		{"POST", "/v1/standing", answer(func(ctx context.Context, svc Service, r *http.Request) (Standings, error) {
+			request, err := readJSON[StandingRequest](r)
+			if err == nil && len(request.AccessKeyIDs) > MaxStandings {
+				err = NewError(helper.ExitUsage, "too-many", "at most "+strconv.Itoa(MaxStandings)+" access keys can be asked about at once", "")
+			}
+			if err != nil {
+				return Standings{}, err
+			}
+			all, err := svc.Standing(ctx, request)
+			all.AccessKeys = some(all.AccessKeys)
+			return all, err
+		})},
 		{"GET", "/v1/keys/{name}", named(Service.Key)},
 		{"PUT", "/v1/keys/{name}", last(namedWith(Service.Add))},
 		{"DELETE", "/v1/keys/{name}", namedWith(Service.Remove)},

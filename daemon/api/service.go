@@ -17,6 +17,9 @@ type Service interface {
 	// Identify asks AWS which IAM user an access key belongs to, and keeps nothing.
 	// It needs no store.
 	Identify(ctx context.Context, r IdentifyRequest) (Identity, error)
+	// Standing asks AWS how access keys stand that are not ours, and never signs with
+	// one of them.
+	Standing(ctx context.Context, r StandingRequest) (Standings, error)
 	Key(ctx context.Context, name string) (Key, error)
 	Add(ctx context.Context, name string, r AddRequest) (AddResult, error)
 	Remove(ctx context.Context, name string, r RemoveRequest) (RemoveResult, error)

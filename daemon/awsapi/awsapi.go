@@ -74,6 +74,7 @@ type NewKey struct {
 // 15 minutes (IAM user guide, getting credential reports). Service and Region
 // are empty where AWS writes "N/A".
 type LastUsed struct {
+	UserName        string // whose access key it is
 	Date            time.Time
 	Service, Region string
 }

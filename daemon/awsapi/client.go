@@ -217,6 +217,7 @@ func (c *Client) KeyLastUsed(ctx context.Context, creds Credentials, id string) 
 				return incomplete("lacks the last use")
 			}
 			used = lastUsed(out.AccessKeyLastUsed)
+			used.UserName = aws.ToString(out.UserName)
 			return nil
 		})
 	return used, meta, err
@@ -275,7 +276,7 @@ func lastUsed(u *types.AccessKeyLastUsed) LastUsed {
 		}
 		return ""
 	}
-	return LastUsed{aws.ToTime(u.LastUsedDate), known(u.ServiceName), known(u.Region)}
+	return LastUsed{Date: aws.ToTime(u.LastUsedDate), Service: known(u.ServiceName), Region: known(u.Region)}
 }
 
 // static signs with creds and nothing else; the SDK's own chain (environment,

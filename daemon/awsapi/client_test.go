@@ -72,8 +72,14 @@ func TestCalls(t *testing.T) {
 
 	used, m, err := c.KeyLastUsed(ctx, testKey, "AKIA1")
 	check(m, err, iam, url.Values{"Action": {"GetAccessKeyLastUsed"}, "AccessKeyId": {"AKIA1"}})
-	if want := (LastUsed{date("2026-01-02T03:00:00Z"), "sns", "eu-west-1"}); used != want {
+	if want := (LastUsed{"bob", date("2026-01-02T03:00:00Z"), "sns", "eu-west-1"}); used != want {
 		t.Errorf("got %+v, want %+v", used, want)
+	}
+
+	account, m, err := c.AccountOf(ctx, testKey, "AKIA1")
+	check(m, err, sts, url.Values{"Action": {"GetAccessKeyInfo"}, "AccessKeyId": {"AKIA1"}})
+	if account != "123456789012" {
+		t.Error(account)
 	}
 }
 

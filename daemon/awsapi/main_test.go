@@ -99,6 +99,7 @@ func refusal(w http.ResponseWriter, r *http.Request, status int, code, message s
 // answers is a good answer to each action.
 var answers = map[string]string{
 	"GetCallerIdentity":       `<Arn>arn:aws:iam::123456789012:user/eng/bob</Arn><UserId>AIDAEXAMPLE</UserId><Account>123456789012</Account>`,
+	"GetAccessKeyInfo":        `<Account>123456789012</Account>`,
 	"ListAccessKeys":          `<IsTruncated>false</IsTruncated><AccessKeyMetadata><member><UserName>bob</UserName><AccessKeyId>AKIA1</AccessKeyId><Status>Active</Status><CreateDate>2026-01-02T03:04:05Z</CreateDate></member></AccessKeyMetadata>`,
 	"CreateAccessKey":         `<AccessKey><UserName>bob</UserName><AccessKeyId>AKIA2</AccessKeyId><Status>Active</Status><SecretAccessKey>new/secret</SecretAccessKey><CreateDate>2026-01-02T03:04:05Z</CreateDate></AccessKey>`,
 	"UpdateAccessKey":         ``,
@@ -123,6 +124,10 @@ func good(w http.ResponseWriter, r *http.Request) {
 var calls = map[string]func(context.Context, *Client) (Meta, error){
 	"GetCallerIdentity": func(ctx context.Context, c *Client) (Meta, error) {
 		_, m, err := c.WhoAmI(ctx, testKey)
+		return m, err
+	},
+	"GetAccessKeyInfo": func(ctx context.Context, c *Client) (Meta, error) {
+		_, m, err := c.AccountOf(ctx, testKey, "AKIA1")
 		return m, err
 	},
 	"ListAccessKeys": func(ctx context.Context, c *Client) (Meta, error) {

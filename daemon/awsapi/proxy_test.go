@@ -53,7 +53,7 @@ func TestProxy(t *testing.T) {
 					t.Errorf("%s: %v, %+v", op, err, m)
 				}
 				host := map[string]string{
-					"GetCallerIdentity": "sts.eu-west-1", "DescribeAlarms": "monitoring.eu-west-1",
+					"GetCallerIdentity": "sts.eu-west-1", "GetAccessKeyInfo": "sts.eu-west-1", "DescribeAlarms": "monitoring.eu-west-1",
 					"LookupEvents": fmt.Sprint("cloudtrail.eu-test-", regions.Load()), "FilterLogEvents": fmt.Sprint("logs.eu-test-", regions.Load()),
 				}[op]
 				want = append(want, "CONNECT "+cmp.Or(host, "iam")+".amazonaws.com:443")

@@ -6,6 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
 // User is iam:GetUser: the ARN of a named user of the signing key's account.
@@ -64,4 +65,22 @@ func (c *Client) Users(ctx context.Context, creds Credentials) ([]string, Meta, 
 		return nil, meta, err
 	}
 	return names, meta, nil
+}
+
+// AccountOf is sts:GetAccessKeyInfo: the account that an access key belongs to, and
+// nothing of whether it works or is there at all. Any key may ask of any other.
+func (c *Client) AccountOf(ctx context.Context, creds Credentials, id string) (string, Meta, error) {
+	account := ""
+	meta, err := c.call(ctx, creds, "GetAccessKeyInfo", "asked STS for the account of access key "+id, []string{id},
+		func(ctx context.Context) error {
+			out, err := c.sts.GetAccessKeyInfo(ctx, &sts.GetAccessKeyInfoInput{AccessKeyId: &id}, stsSigner(creds))
+			if err != nil {
+				return err
+			}
+			if account = aws.ToString(out.Account); account == "" {
+				return incomplete("lacks the account")
+			}
+			return nil
+		})
+	return account, meta, err
 }

@@ -48,7 +48,10 @@ var operations = map[Service]map[string]func(*action) (any, *failure){
 		"SimulatePrincipalPolicy": simulatePrincipalPolicy,
 		"UpdateAccessKey":         updateAccessKey,
 	},
-	STS: {"GetCallerIdentity": getCallerIdentity},
+	STS: {
+		"GetAccessKeyInfo":  getAccessKeyInfo,
+		"GetCallerIdentity": getCallerIdentity,
+	},
 	SNS: {"ListTopics": listTopics},
 
 	CloudTrail: {"LookupEvents": lookupEvents},
@@ -88,6 +91,22 @@ func (c *action) allow(own bool, resource string) *failure {
 func getCallerIdentity(c *action) (any, *failure) {
 	u := c.caller.user
 	return struct{ Arn, UserId, Account string }{u.arn, u.id, c.account.opts.Account}, nil
+}
+
+// getAccessKeyInfo tells the account that an id names, whatever has become of the
+// key. AWS documents no error for an id that it has never given out.
+func getAccessKeyInfo(c *action) (any, *failure) {
+	id := c.params.Get("AccessKeyId")
+	if f := c.validKeyID(id); f != nil {
+		return nil, f
+	}
+	if f := c.allow(true, ""); f != nil {
+		return nil, f
+	}
+	if c.account.keys[id] == nil {
+		return nil, fail(http.StatusBadRequest, "ValidationError", "Access Key Id is invalid: "+id)
+	}
+	return struct{ Account string }{c.account.opts.Account}, nil
 }
 
 // listTopics stands for the use a client makes of AWS.

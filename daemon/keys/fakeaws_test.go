@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -248,6 +249,23 @@ func (f *fakeAWS) Users(_ context.Context, signer rotation.Version) ([]string, r
 		o.Result, o.Text = rotation.Denied, "not authorized to perform iam:ListUsers"
 	}
 	return slices.Sorted(maps.Keys(f.users)), o
+}
+
+func (f *fakeAWS) Owner(_ context.Context, signer rotation.Version, id string) (string, string, rotation.Outcome) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	o := f.known(signer)
+	if o.Result != rotation.OK {
+		return "", "", o
+	}
+	account, _, foreign := strings.Cut(id, "FOREIGN")
+	if foreign {
+		return account, "", o
+	}
+	if f.keys[id] == nil || f.ownerOf(signer.ID) != f.manages {
+		return "123456789012", "", o
+	}
+	return "123456789012", f.ownerOf(id), o
 }
 
 func (f *fakeAWS) ids() []string {

@@ -35,6 +35,9 @@ type AWS interface {
 	User(ctx context.Context, signer rotation.Version, name string) rotation.Outcome
 	// Users names the account's users, as far as the signer may list them.
 	Users(ctx context.Context, signer rotation.Version) ([]string, rotation.Outcome)
+	// Owner tells whose an access key is: its account, and its user, where the signer
+	// may know it.
+	Owner(ctx context.Context, signer rotation.Version, id string) (account, user string, o rotation.Outcome)
 	// Allowed tells which actions a user may perform on itself, as far as the signer
 	// may ask; nothing is tried.
 	Allowed(ctx context.Context, signer rotation.Version, user rotation.User, actions []string) (map[string]bool, rotation.Outcome)

@@ -24,3 +24,7 @@ func (u unreachable) Users(context.Context, rotation.Version) ([]string, rotatio
 func (u unreachable) Allowed(context.Context, rotation.Version, rotation.User, []string) (map[string]bool, rotation.Outcome) {
 	return nil, rotation.Outcome{Result: rotation.NotSent, Text: u.err.Error()}
 }
+
+func (u unreachable) Owner(context.Context, rotation.Version, string) (account, user string, o rotation.Outcome) {
+	return "", "", rotation.Outcome{Result: rotation.NotSent, Text: u.err.Error()}
+}

@@ -32,3 +32,18 @@ func (i IAM) Allowed(ctx context.Context, signer rotation.Version, user rotation
 	allowed, meta, err := i.Client.Allowed(ctx, credentials(signer), user.ARN, actions)
 	return allowed, finish(rotation.Outcome{}, meta, err)
 }
+
+// Owner tells whose an access key is: its account, and its user, where the signer
+// may know it.
+func (i IAM) Owner(ctx context.Context, signer rotation.Version, id string) (account, user string, o rotation.Outcome) {
+	if o, ok := unsigned(signer); ok {
+		return "", "", o
+	}
+	account, meta, err := i.Client.AccountOf(ctx, credentials(signer), id)
+	if err == nil {
+		if used, _, err := i.Client.KeyLastUsed(ctx, credentials(signer), id); err == nil {
+			user = used.UserName
+		}
+	}
+	return account, user, finish(rotation.Outcome{}, meta, err)
+}

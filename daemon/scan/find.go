@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"sync"
 
 	"github.com/awskeyd/awskeyd/store/secret"
 )
@@ -54,7 +55,9 @@ func Text(r io.Reader, found func(Found) error) error {
 		return err
 	}
 	s := searcher{line: 1, found: found}
-	buf := make([]byte, 0, window+2*around)
+	kept := buffers.Get().(*[window + 2*around]byte)
+	defer buffers.Put(kept)
+	buf := kept[:0]
 	for told := 0; ; told = around {
 		n, readErr := io.ReadFull(r, buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
@@ -77,6 +80,9 @@ func Text(r io.Reader, found func(Found) error) error {
 		buf = buf[:copy(buf, buf[rest:])]
 	}
 }
+
+// buffers are kept between texts: most are far smaller than a window.
+var buffers = sync.Pool{New: func() any { return new([window + 2*around]byte) }}
 
 // searcher goes through the windows of one text.
 type searcher struct {

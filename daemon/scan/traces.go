@@ -41,7 +41,7 @@ var jumps = sync.OnceValue(func() *[1 << 16]uint8 {
 	}
 	for _, n := range needles {
 		for i := range shortest - 1 {
-			pair := &far[int(n.text[i])<<8|int(n.text[i+1])]
+			pair := &far[uint16(n.text[i])<<8|uint16(n.text[i+1])]
 			*pair = min(*pair, uint8(shortest-2-i))
 		}
 	}
@@ -85,17 +85,18 @@ func (t *traces) next() (trace, bool) {
 		t.held = nil
 		return *held, true
 	}
-	b := t.buf
+	b, jumps := t.buf, t.jumps
 	// A needle that begins before to may end after it.
 	for i, end := t.at+shortest-1, min(len(b), t.to+shortest-1); i < end; {
-		if far := t.jumps[int(b[i-1])<<8|int(b[i])]; far > 0 {
+		if far := jumps[uint16(b[i-1])<<8|uint16(b[i])]; far > 0 {
 			i += int(far)
 			continue
 		}
 		at := i - (shortest - 1)
 		i++
-		for _, n := range needles {
-			if len(b)-at < len(n.text) || string(b[at:at+len(n.text)]) != n.text {
+		for j := range needles {
+			n := &needles[j]
+			if b[at] != n.text[0] || len(b)-at < len(n.text) || string(b[at:at+len(n.text)]) != n.text {
 				continue
 			}
 			if found, ok := n.trace(b, at); ok {
