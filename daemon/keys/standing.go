@@ -94,7 +94,7 @@ func standing(ctx context.Context, signers []*witness, id string) api.Standing {
 		}
 	}
 	for _, w := range signers {
-		if account == "" || w.account() != account {
+		if account != "" && w.account() != account {
 			continue
 		}
 		names := []string{w.user.Name()}
@@ -104,7 +104,7 @@ func standing(ctx context.Context, signers []*witness, id string) api.Standing {
 		for _, name := range names {
 			for _, row := range w.list(ctx, name).Keys {
 				if row.ID == id {
-					st.User, st.State = name, "inactive"
+					st.Account, st.User, st.State, st.Text = w.account(), name, "inactive", ""
 					if row.Active {
 						st.State = "active"
 					}
