@@ -33,26 +33,31 @@ const shortest = 4 // bytes of a needle
 // jumps tells, by two bytes, how far the next needle's third and fourth byte are
 // from them at least: the search of Wu and Manber (A fast algorithm for
 // multi-pattern searching, 1994), which looks at a third of the bytes and is, for
-// ten needles, five times as fast as looking for one after another.
-var jumps = sync.OnceValue(func() *[1 << 16]uint8 {
-	var far [1 << 16]uint8
+// ten needles, five times as fast as looking for one after another. Pairs share
+// places, so that all of it stays in the processor's first cache.
+var jumps = sync.OnceValue(func() *[pairs12]uint8 {
+	var far [pairs12]uint8
 	for i := range far {
 		far[i] = shortest - 1
 	}
 	for _, n := range needles {
 		for i := range shortest - 1 {
-			pair := &far[uint16(n.text[i])<<8|uint16(n.text[i+1])]
+			pair := &far[pair12(n.text[i], n.text[i+1])]
 			*pair = min(*pair, uint8(shortest-2-i))
 		}
 	}
 	return &far
 })
 
+const pairs12 = 1 << 12
+
+func pair12(a, b byte) uint16 { return (uint16(a)<<5 ^ uint16(b)) & (pairs12 - 1) }
+
 // traces finds the traces in buf[at:to], in order.
 type traces struct {
 	buf    []byte
 	at, to int
-	jumps  *[1 << 16]uint8
+	jumps  *[pairs12]uint8
 	held   *trace // found, and not in a cluster yet
 }
 
@@ -88,7 +93,7 @@ func (t *traces) next() (trace, bool) {
 	b, jumps := t.buf, t.jumps
 	// A needle that begins before to may end after it.
 	for i, end := t.at+shortest-1, min(len(b), t.to+shortest-1); i < end; {
-		if far := jumps[uint16(b[i-1])<<8|uint16(b[i])]; far > 0 {
+		if far := jumps[pair12(b[i-1], b[i])]; far > 0 {
 			i += int(far)
 			continue
 		}
@@ -147,12 +152,11 @@ func namedTrace(buf []byte, at int) (trace, bool) {
 // value need.
 func lineAround(buf []byte, at int) (from, to int) {
 	const far = 256
-	end := func(c byte) bool { return c == '\n' || c == '\r' }
 	from, to = at, at
-	for from > 0 && at-from < far && !end(buf[from-1]) {
+	for from > 0 && at-from < far && buf[from-1] != '\n' && buf[from-1] != '\r' {
 		from--
 	}
-	for to < len(buf) && to-at < far && !end(buf[to]) {
+	for to < len(buf) && to-at < far && buf[to] != '\n' && buf[to] != '\r' {
 		to++
 	}
 	return from, to
