@@ -134,6 +134,9 @@ func plainTrace(buf []byte, at int) (trace, bool) {
 
 // namedTrace is a secret on the line of a word that names one.
 func namedTrace(buf []byte, at int) (trace, bool) {
+	if !mayName(buf, at) {
+		return trace{}, false
+	}
 	from, to := lineAround(buf, at)
 	for i := from; i < to; {
 		n := 0
@@ -146,6 +149,23 @@ func namedTrace(buf []byte, at int) (trace, bool) {
 		i += n + 1
 	}
 	return trace{}, false
+}
+
+// mayName tells most words that name no secret of AWS by what stands around them:
+// access behind, or aws before.
+func mayName(buf []byte, at int) bool {
+	behind := at + len("ecret")
+	for i := behind; i < min(behind+2, len(buf)); i++ {
+		if buf[i]|0x20 == 'a' { // in either case
+			return true
+		}
+	}
+	for i := max(0, at-30); i+2 < at; i++ {
+		if buf[i+1]|0x20 == 'w' && buf[i]|0x20 == 'a' && buf[i+2]|0x20 == 's' {
+			return true
+		}
+	}
+	return false
 }
 
 // lineAround is the line on which at lies, or as much of it as a name and its
