@@ -92,8 +92,8 @@ var dresses = map[string]func(string) string{
 	"reverse": func(s string) string { b := []byte(s); slices.Reverse(b); return string(b) },
 }
 
-// piece is text with the ids that begin in it.
-type piece struct {
+// block is text with the ids that begin in it.
+type block struct {
 	open string
 	arg  string
 	text []byte
@@ -117,7 +117,7 @@ func (d *document) fill(t testing.TB, template string, seed uint64) {
 		}
 		return drawn[name]
 	}
-	stack := []*piece{{ids: map[int]string{}}}
+	stack := []*block{{ids: map[int]string{}}}
 	last := 0
 	for _, m := range mark.FindAllStringSubmatchIndex(template, -1) {
 		top := stack[len(stack)-1]
@@ -138,7 +138,7 @@ func (d *document) fill(t testing.TB, template string, seed uint64) {
 			stack = stack[:len(stack)-1]
 			stack[len(stack)-1].append(encode(t, top))
 		case slices.Contains([]string{"base64", "base64url", "utf16le", "utf16be", "utf16raw", "crlf"}, name):
-			stack = append(stack, &piece{open: name, arg: sub(3), ids: map[int]string{}})
+			stack = append(stack, &block{open: name, arg: sub(3), ids: map[int]string{}})
 		case slices.Contains([]string{"id", "temp", "secret", "lone"}, base):
 			value := draw(name)
 			from, to := 0, len(value)
@@ -148,8 +148,11 @@ func (d *document) fill(t testing.TB, template string, seed uint64) {
 			if sub(5) != "" {
 				to, _ = strconv.Atoi(sub(5))
 			}
-			if base != "secret" && (from == 0 || from == 2) || base != "secret" && from == 4 && bytes.HasSuffix(chop(top.text), []byte("AKIA")) {
+			if begin := len(chop(top.text)) - from; base == "secret" {
+			} else if from == 0 {
 				top.ids[len(top.text)] = name
+			} else if begin >= 0 && string(top.text[begin:begin+from]) == value[:from] {
+				top.ids[begin] = name
 			}
 			top.text = append(top.text, dresses[sub(6)](value[from:to])...)
 		default:
@@ -173,11 +176,11 @@ func (d *document) fill(t testing.TB, template string, seed uint64) {
 	}
 }
 
-// chop leaves off what joins two parts of a string, so that an id is expected
-// where its first part stands.
+// chop leaves off what joins two parts of a string: an id is expected where its
+// first part stands.
 func chop(text []byte) []byte { return bytes.TrimRight(text, "\"'+. \\\n\t") }
 
-func (p *piece) append(text []byte, ids map[int]string) {
+func (p *block) append(text []byte, ids map[int]string) {
 	for at, name := range ids {
 		p.ids[len(p.text)+at] = name
 	}
@@ -185,7 +188,7 @@ func (p *piece) append(text []byte, ids map[int]string) {
 }
 
 // encode is the text of a block and where its ids stand in that.
-func encode(t testing.TB, p *piece) ([]byte, map[int]string) {
+func encode(t testing.TB, p *block) ([]byte, map[int]string) {
 	t.Helper()
 	var out []byte
 	at := func(i int) int { return i }

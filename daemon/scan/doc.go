@@ -1,2 +1,0 @@
-// Package scan finds AWS access keys that stand in a text.
-package scan
