@@ -24,7 +24,7 @@ import (
 //
 //	{{id}} {{temp}} {{secret}} {{lone}}  an access key id, a temporary one, the secret of that id, a secret without an id
 //	{{id2}} {{secret2}}                  those of a second key, and so on
-//	{{secret[:20]}} {{secret|url}}       a part of it; dressed, see dresses
+//	{{secret[:20]}} {{secret|url}}       a part of it; dressed, see wrappings
 //	{{junk b64 64}} {{noise 9}} {{nul 9}} {{byte 7}} {{bom}}  what stands around them
 //	{{base64}}…{{/base64}}               encoded as a whole; {{base64:64,2}} in lines of 64, each 2 blanks in
 //
@@ -79,8 +79,8 @@ func corpus(t testing.TB, seed uint64) []document {
 	return all
 }
 
-// dresses are the ways in which a secret is written.
-var dresses = map[string]func(string) string{
+// wrappings are the ways in which a secret is written.
+var wrappings = map[string]func(string) string{
 	"":    func(s string) string { return s },
 	"url": url.QueryEscape,
 	"urllower": func(s string) string {
@@ -154,7 +154,7 @@ func (d *document) fill(t testing.TB, template string, seed uint64) {
 			} else if begin >= 0 && string(top.text[begin:begin+from]) == value[:from] {
 				top.ids[begin] = name
 			}
-			top.text = append(top.text, dresses[sub(6)](value[from:to])...)
+			top.text = append(top.text, wrappings[sub(6)](value[from:to])...)
 		default:
 			top.text = append(top.text, random.junk(t, name, args)...)
 		}
@@ -244,13 +244,13 @@ func encode(t testing.TB, p *block) ([]byte, map[int]string) {
 }
 
 const (
-	base32  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-	lower   = "abcdefghijklmnopqrstuvwxyz"
-	upper   = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	digits  = "0123456789"
-	hex     = "0123456789abcdef"
-	alnum   = upper + lower + digits
-	base64s = alnum + "+/"
+	base32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+	lower  = "abcdefghijklmnopqrstuvwxyz"
+	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	digits = "0123456789"
+	hex    = "0123456789abcdef"
+	alnum  = upper + lower + digits
+	code64 = alnum + "+/"
 )
 
 // random draws what stands in documents, the same for the same seed.
@@ -268,7 +268,7 @@ func (r random) of(alphabet string, n int) string {
 	return string(b)
 }
 
-func (r random) secret() string { return r.of(base64s, 40) }
+func (r random) secret() string { return r.of(code64, 40) }
 
 func (r random) bytes(n int) []byte {
 	b := make([]byte, n)
@@ -297,7 +297,7 @@ func (r random) junk(t testing.TB, what string, args []string) string {
 	case "noise":
 		return string(r.bytes(number(0)))
 	case "junk":
-		alphabet := map[string]string{"hex": hex, "b64": base64s, "upper": upper, "alnum": alnum}[args[0]]
+		alphabet := map[string]string{"hex": hex, "b64": code64, "upper": upper, "alnum": alnum}[args[0]]
 		return r.of(alphabet, number(1))
 	}
 	t.Fatalf("there is no mark {{%s}}", what)

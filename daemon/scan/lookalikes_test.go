@@ -43,16 +43,16 @@ var alikeClasses = []struct {
 		return `<img src="data:image/png;base64,` + base64.StdEncoding.EncodeToString(r.bytes(900)) + `">`
 	}},
 	{"base64 images with AKIA in them", "style.css", func(r random) string {
-		return "a{background:url(data:image/gif;base64," + r.of(base64s, 300) + "AKIA" + r.of(base32, 16) + r.of(base64s, 300) + ")}"
+		return "a{background:url(data:image/gif;base64," + r.of(code64, 300) + "AKIA" + r.of(base32, 16) + r.of(code64, 300) + ")}"
 	}},
 	{"base64 with AKIA between slashes", "data.b64", func(r random) string {
 		return r.of(alnum, 60) + "/AKIA" + r.of(base32, 16) + "/" + r.of(alnum, 60)
 	}},
 	{"base64 with AKIA after a plus", "data2.b64", func(r random) string {
-		return r.of(base64s, 31) + "+AKIA" + r.of(base32, 16) + "+" + r.of(base64s, 31)
+		return r.of(code64, 31) + "+AKIA" + r.of(base32, 16) + "+" + r.of(code64, 31)
 	}},
 	{"base64 that spells AKIA", "font.txt", func(r random) string {
-		return r.of(base64s, 400) + "QUtJQ" + r.of(base64s, 400) + "FLSUE" + r.of(base64s, 40)
+		return r.of(code64, 400) + "QUtJQ" + r.of(code64, 400) + "FLSUE" + r.of(code64, 40)
 	}},
 	{"longer runs of letters", "words.txt", func(r random) string { return r.of(upper, 3) + "AKIA" + r.of(base32, 16) }},
 	{"ids a letter too long", "long.txt", func(r random) string { return "key=AKIA" + r.of(base32, 17) }},
@@ -73,7 +73,7 @@ var alikeClasses = []struct {
 		return "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 	}},
 	{"documentation's other examples", "docs.json", func(r random) string {
-		return "\"AccessKeyId\": \"AKIA" + r.of(base32, 9) + "EXAMPLE\", \"SecretAccessKey\": \"" + r.of(base64s, 30) + "EXAMPLEKEY\","
+		return "\"AccessKeyId\": \"AKIA" + r.of(base32, 9) + "EXAMPLE\", \"SecretAccessKey\": \"" + r.of(code64, 30) + "EXAMPLEKEY\","
 	}},
 	{"placeholders of one letter", "env.example", func(r random) string { return "AWS_ACCESS_KEY_ID=AKIA" + strings.Repeat(r.of(base32, 1), 16) }},
 	{"placeholders of x and dots", "env.sample", func(r random) string {
@@ -108,7 +108,7 @@ var alikeClasses = []struct {
 	{"forty letters in code", "Names.java", func(r random) string { return "    AbstractSingletonProxyFactoryBean2Config" + r.of(lower, 3) + "();" }},
 	{"Google API keys", "gcp.js", func(r random) string { return "apiKey: 'AIza" + r.of(alnum+"-_", 35) + "'," }},
 	{"Google service accounts", "sa.json", func(r random) string {
-		return "\"private_key_id\": \"" + r.of(hex, 40) + "\", \"private_key\": \"-----BEGIN PRIVATE KEY-----\\n" + r.of(base64s, 64) + "\\n" + r.of(base64s, 64) + "\\n-----END\","
+		return "\"private_key_id\": \"" + r.of(hex, 40) + "\", \"private_key\": \"-----BEGIN PRIVATE KEY-----\\n" + r.of(code64, 64) + "\\n" + r.of(code64, 64) + "\\n-----END\","
 	}},
 	{"Google HMAC keys", "gs.ini", func(r random) string {
 		return "gs_access_key_id = GOOG1E" + r.of(base32, 55) + "\ngs_secret_access_key = " + r.secret()
@@ -139,21 +139,21 @@ var alikeClasses = []struct {
 		return "Bearer eyJhbGciOiJIUzI1NiJ9.eyJ" + r.of(alnum, 37) + "." + r.of(alnum+"-_", 43)
 	}},
 	{"SSH public keys", "id_ed25519.pub", func(r random) string {
-		return "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + r.of(base64s, 43) + " bob@host"
+		return "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + r.of(code64, 43) + " bob@host"
 	}},
 	{"certificates", "ca.pem", func(r random) string {
 		s := base64.StdEncoding.EncodeToString(r.bytes(700))
 		return "-----BEGIN CERTIFICATE-----\n" + wrap(s, 64) + "\n-----END CERTIFICATE-----"
 	}},
 	{"PGP blocks", "key.asc", func(r random) string {
-		return "-----BEGIN PGP MESSAGE-----\n\n" + wrap(base64.StdEncoding.EncodeToString(r.bytes(300)), 64) + "\n=" + r.of(base64s, 4) + "\n-----END PGP MESSAGE-----"
+		return "-----BEGIN PGP MESSAGE-----\n\n" + wrap(base64.StdEncoding.EncodeToString(r.bytes(300)), 64) + "\n=" + r.of(code64, 4) + "\n-----END PGP MESSAGE-----"
 	}},
 	{"UUIDs", "ids.csv", func(r random) string {
 		return strings.Join([]string{r.of(hex, 8), r.of(hex, 4), r.of(hex, 4), r.of(hex, 4), r.of(hex, 12)}, "-")
 	}},
-	{"session tokens", "token.env", func(r random) string { return "AWS_SESSION_TOKEN=IQoJb3JpZ2luX2Vj" + r.of(base64s, 400) + "==" }},
+	{"session tokens", "token.env", func(r random) string { return "AWS_SESSION_TOKEN=IQoJb3JpZ2luX2Vj" + r.of(code64, 400) + "==" }},
 	{"S3 ETags and request ids", "s3.log", func(r random) string {
-		return "ETag: \"" + r.of(hex, 32) + "-12\" x-amz-id-2: " + r.of(base64s, 75) + "="
+		return "ETag: \"" + r.of(hex, 32) + "-12\" x-amz-id-2: " + r.of(code64, 75) + "="
 	}},
 	{"minified code", "app.min.js", func(r random) string { return minified(r) }},
 	{"source maps", "app.js.map", func(r random) string { return `{"version":3,"mappings":"` + mappings(r) + `"}` }},

@@ -3,6 +3,7 @@ package scan
 import (
 	"bytes"
 	"slices"
+	"strings"
 )
 
 // place is a part of the window that is worth reading closely.
@@ -11,94 +12,134 @@ type place struct {
 	wide     int // offset of an id in UTF-16, -1 where there is none
 }
 
-// places finds where an access key can be, fast: each pass jumps from one rare
-// letter to the next, by the vector instructions behind [bytes.IndexByte], and
-// looks at its neighbours.
-func places(b []byte, from, to int) []place {
-	var all []place
-	add := func(at, far, wide int) {
-		all = append(all, place{max(0, at-far), min(len(b), at+far), wide})
+// sign is four letters that stand wherever an access key may be.
+type sign struct {
+	text string
+	// where says whether a key may be there, once the four are: at is of the first.
+	where func(b []byte, at int) (place, bool)
+}
+
+var signs = []sign{
+	{"AKIA", byID}, {"ASIA", byID},
+	// In UTF-16, either byte first.
+	{"A\x00K\x00", byWideID}, {"A\x00S\x00", byWideID},
+	// What base64 makes of AKIA and ASIA, by where in a group of three they stand.
+	{"QUtJ", byCode("Q")}, {"QVNJ", byCode("Q")},
+	{"FLSU", byCode("EF")}, {"FTSU", byCode("EF")}, // F before a letter
+	{"S0lB", byTail}, {"U0lB", byTail}, // a B goes before
+	// A secret may stand alone.
+	{"secr", byName}, {"Secr", byName}, {"SECR", byName},
+}
+
+// pairs are the bytes that may stand together in a sign, as a set; ofPair says of
+// which signs. To look at one pair in three bytes is enough to find each sign.
+var pairs, ofPair = func() (set [1 << 10]uint64, which [1 << 16][]part) {
+	for i := range signs {
+		for at := range 3 {
+			p := uint16(signs[i].text[at]) | uint16(signs[i].text[at+1])<<8
+			set[p>>6] |= 1 << (p & 63)
+			which[p] = append(which[p], part{&signs[i], at})
+		}
 	}
-	each(b, from, to, 'I', func(i int) {
-		switch {
-		case i < 2 || i+2 >= len(b):
-		case b[i+1] == 'A' && isFirst(b[i-2], b[i-1]) && mayFollow(b[i+2:]):
-			add(i-2, reach, -1)
-		case b[i+1] == 0 && b[i+2] == 'A' && i >= 4 && isFirst(b[i-4], b[i-2]):
-			add(i-4, reach, i-4)
+	return set, which
+}()
+
+// part is a pair in a sign.
+type part struct {
+	sign *sign
+	at   int
+}
+
+// places finds where an access key can be, fast: it looks at two bytes of three, and
+// at more only where these two are of a sign.
+func places(b []byte, from int) []place {
+	var all []place
+	for i := from; i+1 < len(b); i += 3 {
+		p := uint16(b[i]) | uint16(b[i+1])<<8
+		if pairs[p>>6]>>(p&63)&1 == 0 {
+			continue
 		}
-	})
-	// What base64 makes of AKIA and ASIA, by where in its groups of three they stand.
-	each(b, from, to, 'J', func(i int) { // QUtJQ, QVNJQ
-		if i >= 3 && i+1 < len(b) && b[i+1] == 'Q' && b[i-3] == 'Q' && (b[i-2] == 'U' && b[i-1] == 't' || b[i-2] == 'V' && b[i-1] == 'N') {
-			add(i-3, reach, -1)
-		}
-	})
-	each(b, from, to, 'U', func(i int) { // FLSUE, FTSUE; E is F before a letter
-		if i >= 3 && i+1 < len(b) && b[i-1] == 'S' && b[i-3] == 'F' && (b[i-2] == 'L' || b[i-2] == 'T') && (b[i+1] == 'E' || b[i+1] == 'F') {
-			add(i-3, reach, -1)
-		}
-	})
-	each(b, from, to, 'B', func(i int) { // BS0lB, BU0lB
-		if i+4 < len(b) && b[i+2] == '0' && b[i+3] == 'l' && b[i+4] == 'B' && (b[i+1] == 'S' || b[i+1] == 'U') {
-			add(i, reach, -1)
-		}
-	})
-	for _, c := range []byte("cC") {
-		each(b, from, to, c, func(i int) { // secret, SECRET
-			if i >= 2 && i+3 < len(b) && b[i+3]|0x20 == 't' && b[i+2]|0x20 == 'e' && b[i+1]|0x20 == 'r' && b[i-1]|0x20 == 'e' && b[i-2]|0x20 == 's' && namesSecret(b, i) {
-				add(i, nameReach, -1)
+		for _, s := range ofPair[p] {
+			if at := i - s.at; at >= 0 && at+4 <= len(b) && string(b[at:at+4]) == s.sign.text {
+				if found, ok := s.sign.where(b, at); ok {
+					all = append(all, found)
+				}
 			}
-		})
+		}
 	}
 	return joined(all)
 }
 
-// each calls f with the offset of every c in b[from:to].
-func each(b []byte, from, to int, c byte, f func(int)) {
-	for i := from; i < to; i++ {
-		n := bytes.IndexByte(b[i:to], c)
-		if n < 0 {
-			return
-		}
-		i += n
-		f(i)
+func around(b []byte, at, far, wide int) place {
+	return place{max(0, at-far), min(len(b), at+far), wide}
+}
+
+func byID(b []byte, at int) (place, bool) {
+	return around(b, at, reach, -1), mayFollow(b[at+4:])
+}
+
+func byWideID(b []byte, at int) (place, bool) {
+	return around(b, at, reach, at), at+7 <= len(b) && b[at+4] == 'I' && b[at+5] == 0 && b[at+6] == 'A'
+}
+
+func byCode(next string) func([]byte, int) (place, bool) {
+	return func(b []byte, at int) (place, bool) {
+		return around(b, at, reach, -1), at+4 < len(b) && strings.IndexByte(next, b[at+4]) >= 0 && mayFollowCode(b[at+5:])
 	}
 }
 
-func isFirst(a, k byte) bool { return a == 'A' && (k == 'K' || k == 'S') }
+func byTail(b []byte, at int) (place, bool) {
+	return around(b, at, reach, -1), at > 0 && b[at-1] == 'B' && mayFollowCode(b[at+4:])
+}
 
-// mayFollow says whether an id can go on like that, if only in another string.
+// mayFollow says whether an id can go on like that, if only in another string or
+// on another line.
 func mayFollow(b []byte) bool {
-	for i := range min(16, len(b)) {
-		if !isBase32(b[i]) {
-			return b[i] == '"' || b[i] == '\'' || b[i] == '`' || b[i] == '\\'
+	for i := range min(idLen-4, len(b)) {
+		switch c := b[i]; {
+		case isBase32(c):
+		case c == '\\':
+			_, n := escape(b[i:])
+			return n < 0
+		default:
+			return (c == '"' || c == '\'' || c == '`') && seam(b[i:]) > 0
 		}
 	}
-	return len(b) >= 16
+	return len(b) >= idLen-4
+}
+
+// mayFollowCode is the same for the base64 of an id.
+func mayFollowCode(b []byte) bool {
+	for _, c := range b[:min(20, len(b))] {
+		if !isBase64URL(c) {
+			return isBlank(c) || c == '\\'
+		}
+	}
+	return len(b) >= 20
 }
 
 // nameReach is how far around a secret's name a lone secret is looked for.
 const nameReach = 512
 
-// namesSecret says whether the word secret at i may be of a name that is AWS's, and
-// a value follows.
-func namesSecret(b []byte, i int) bool {
-	name := bytes.ToLower(b[max(0, i-24):min(len(b), i+24)])
-	if !bytes.Contains(name, []byte("aws")) && !bytes.Contains(name, []byte("access")) && !bytes.Contains(name, []byte("amazon")) {
-		return false
+var awsWords = bytes.Fields([]byte("aws Aws AWS ccess CCESS mazon MAZON"))
+
+// byName is for the names that are AWS's and a value behind them.
+func byName(b []byte, at int) (place, bool) {
+	name := b[max(0, at-24):min(len(b), at+24)]
+	if !slices.ContainsFunc(awsWords, func(w []byte) bool { return bytes.Contains(name, w) }) {
+		return place{}, false
 	}
 	run := 0
-	for _, c := range b[i:min(len(b), i+160)] {
+	for _, c := range b[at:min(len(b), at+160)] {
 		if isBase64(c) || c == '\\' || c == '%' {
-			if run++; run == 40 {
-				return true
+			if run++; run == secretLen {
+				return around(b, at, nameReach, -1), true
 			}
 		} else {
 			run = 0
 		}
 	}
-	return false
+	return place{}, false
 }
 
 // joined are the places in order, those that overlap as one.

@@ -17,15 +17,11 @@ type piece struct {
 
 // read finds the pieces in one place, in order.
 func read(b []byte, p place) []piece {
-	var text plain
+	dressed := whole(b, p)
 	if p.wide >= 0 {
-		text = narrow(b, p)
-	} else {
-		for i := p.from; i < p.to; i++ {
-			text.add(b[i], i)
-		}
+		dressed = narrow(b, p)
 	}
-	text = undress(text)
+	text := undress(dressed)
 	all := pieces(text, p.from > 0, p.to < len(b))
 	for _, inner := range decoded(text) {
 		if in := pieces(undress(inner), true, true); slices.ContainsFunc(in, func(p piece) bool { return p.isID }) {
@@ -37,7 +33,7 @@ func read(b []byte, p place) []piece {
 }
 
 // pieces looks at each run of base64. A run at an end that was cut may be longer.
-func pieces(p plain, cutBefore, cutAfter bool) []piece {
+func pieces(p *plain, cutBefore, cutAfter bool) []piece {
 	var all []piece
 	for i := 0; i < len(p.text); {
 		if !isBase64(p.text[i]) {
@@ -61,7 +57,7 @@ func pieces(p plain, cutBefore, cutAfter bool) []piece {
 
 // ids are those within the run: by themselves or as a part of a path, but not
 // within a word or within base64.
-func ids(p plain, from, to int) []piece {
+func ids(p *plain, from, to int) []piece {
 	var all []piece
 	for i := from; i+idLen <= to; i++ {
 		n := bytes.IndexByte(p.text[i:to-idLen+1], 'A')
@@ -69,7 +65,7 @@ func ids(p plain, from, to int) []piece {
 			break
 		}
 		i += n
-		if !hasID(p.text[i:to]) || isPlaceholder(string(p.text[i:i+idLen])) {
+		if !hasID(p.text[i:to]) {
 			continue
 		}
 		before, after := p.text[from:i], p.text[i+idLen:to]
@@ -84,7 +80,9 @@ func ids(p plain, from, to int) []piece {
 			len(before) > 1 && before[len(before)-1] == '+' || len(after) > 1 && after[0] == '+' {
 			continue
 		}
-		all = append(all, piece{text: string(p.text[i : i+idLen]), at: p.at[i], isID: true})
+		if id := string(p.text[i : i+idLen]); !isPlaceholder(id) {
+			all = append(all, piece{text: id, at: p.where(i), isID: true})
+		}
 		i += idLen - 1
 	}
 	return all
@@ -107,13 +105,11 @@ func firstPart(b []byte) []byte {
 }
 
 // theSecret is what the run is, if it is a secret as it stands or as base64.
-func theSecret(p plain, from, to int) (piece, bool) {
+func theSecret(p *plain, from, to int) (piece, bool) {
 	run := p.text[from:to]
 	if from > 0 && p.text[from-1] == '=' && len(run) == secretLen+2 && string(run[:2]) == "3D" {
 		from, run = from+2, run[2:] // quoted-printable
 	}
-	name := nameBefore(p.text[:from])
-	named := bytes.Contains(bytes.ToLower(name), []byte("secret"))
 	switch n := len(run); {
 	case n == secretLen && ends(p.text, from, to):
 	case n >= 54 && n <= 56:
@@ -125,10 +121,12 @@ func theSecret(p plain, from, to int) (piece, bool) {
 	default:
 		return piece{}, false
 	}
+	name := nameBefore(p.text[:from])
+	named := bytes.Contains(bytes.ToLower(name), []byte("secret"))
 	if !isSecret(run, named) {
 		return piece{}, false
 	}
-	return piece{text: string(run), at: p.at[from], named: named, aws: isAWSName(string(name))}, true
+	return piece{text: string(run), at: p.where(from), named: named, aws: named && isAWSName(string(name))}, true
 }
 
 // ends says whether nothing around a run makes it a part of something longer: of

@@ -80,7 +80,7 @@ func (f *finder) look(b []byte, last bool) {
 		to -= reach
 	}
 	var all []piece
-	for _, p := range places(b, f.from, to) {
+	for _, p := range places(b, max(0, f.from-reach)) {
 		all = append(all, read(b, p)...)
 	}
 	for _, k := range pair(b, all) {

@@ -3,38 +3,71 @@ package scan
 import (
 	"bytes"
 	"encoding/base64"
+	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
 
-// plain is text without its dress, and where each byte of it stands in the window.
+// plain is text without its dress, and where it stood in the text that wore it.
 type plain struct {
 	text []byte
-	at   []int
+	of   *plain // nil for the window
+	cuts []cut
 }
 
-func (p *plain) add(c byte, at int) { p.text, p.at = append(p.text, c), append(p.at, at) }
+// cut says that from here on each div bytes stood in mul, beginning at at.
+type cut struct{ from, at, mul, div int }
 
-// narrow takes UTF-16 apart, either byte first. One of its characters begins at id.
-func narrow(b []byte, p place) plain {
-	var out plain
-	for i := p.from + (p.wide-p.from)%2; i+1 < p.to; i += 2 {
+// where is the offset in the window of a byte.
+func (p *plain) where(i int) int {
+	c := p.cuts[sort.Search(len(p.cuts), func(k int) bool { return p.cuts[k].from > i })-1]
+	i = c.at + (i-c.from)/c.div*c.mul
+	if p.of != nil {
+		return p.of.where(i)
+	}
+	return i
+}
+
+// whole is a place as it stands.
+func whole(b []byte, p place) *plain {
+	return &plain{text: b[p.from:p.to], cuts: []cut{{0, p.from, 1, 1}}}
+}
+
+// narrow takes UTF-16 apart, either byte first. One of its characters begins at
+// p.wide.
+func narrow(b []byte, p place) *plain {
+	from := p.from + (p.wide-p.from)%2
+	out := &plain{cuts: []cut{{0, from, 2, 1}}}
+	for i := from; i+1 < p.to; i += 2 {
 		c := b[i]
 		if b[i+1] != 0 {
 			c = 0x80
 		}
-		out.add(c, i)
+		out.text = append(out.text, c)
 	}
 	return out
 }
 
+// dresses are the bytes that may stand for others.
+var dresses = setOf("\\%&\x1b\"'`")
+
 // undress takes away escapes, encodings of single characters and the seams of
 // strings that are put together, each where it stands: what belongs together may be
 // dressed in several ways.
-func undress(in plain) plain {
+func undress(in *plain) *plain {
 	b := in.text
-	var out plain
+	out := &plain{text: make([]byte, 0, len(b)), of: in, cuts: []cut{{0, 0, 1, 1}}}
+	skip := func(to int) { out.cuts = append(out.cuts, cut{len(out.text), to, 1, 1}) }
 	for i := 0; i < len(b); {
+		from := i
+		for i < len(b) && !dresses[b[i]] {
+			i++
+		}
+		out.text = append(out.text, b[from:i]...)
+		if i == len(b) {
+			break
+		}
 		c, n := b[i], 1
 		switch c {
 		case '\\':
@@ -47,20 +80,23 @@ func undress(in plain) plain {
 			c, n = entity(b[i:])
 		case 0x1b:
 			c, n = ' ', colour(b[i:])
-		case '"', '\'', '`':
+		default: // quotes
 			if run := trailing(out.text); run > 0 && !isWhole(out.text[len(out.text)-run:]) {
-				if seam := seam(b[i:]); seam > 0 {
-					i += seam
-					continue
-				}
+				n = -seam(b[i:])
+			}
+			if n == 0 {
+				n = 1
 			}
 		}
 		if n > 0 {
-			out.add(c, in.at[i])
+			out.text = append(out.text, c)
+			i += n
 		} else {
-			n = -n // nothing stands for it
+			i -= n // nothing stands for it
 		}
-		i += n
+		if n != 1 {
+			skip(i)
+		}
 	}
 	return out
 }
@@ -191,8 +227,8 @@ var spelt = []struct {
 }{{"QUtJQ", 0}, {"QVNJQ", 0}, {"FLSU", 2}, {"FTSU", 2}, {"BS0lB", 3}, {"BU0lB", 3}}
 
 // decoded is what the base64 around a key in it stands for, each run once.
-func decoded(in plain) []plain {
-	var all []plain
+func decoded(in *plain) []*plain {
+	var all []*plain
 	for _, s := range spelt {
 		for i := 0; ; i++ {
 			n := bytes.Index(in.text[i:], []byte(s.text))
@@ -200,44 +236,58 @@ func decoded(in plain) []plain {
 				break
 			}
 			i += n
-			from, to := i, i
-			for from = i; ; { // back to the begin of the run, over the ends of its lines
-				for from > 0 && isBase64URL(in.text[from-1]) {
-					from--
+			lines := linesOf(in.text, i)
+			before := 0 // how many characters of the base64 stand before i
+			for _, l := range lines {
+				if l.from <= i {
+					before += min(l.to, i) - l.from
 				}
-				before := lineBefore(in.text, from)
-				if before < 0 {
-					break
-				}
-				from = before
 			}
-			var code []byte
-			var at []int
-			first := 0
-			for j, width := from, 0; j < len(in.text); j++ {
-				if j == i {
-					first = len(code)
-				}
-				if isBase64URL(in.text[j]) {
-					width++
-					code, at = append(code, in.text[j]), append(at, in.at[j])
-					to = j
-					continue
-				}
-				next := lineAfter(in.text, j, width)
-				if next < 0 {
-					break
-				}
-				j, width = next-1, 0
-			}
-			i = max(i, to)
-			start := (first - s.phase + 4) % 4
-			if p := decode(code, at, start); len(p.text) > 0 {
-				all = append(all, p)
-			}
+			all = append(all, decode(in, lines, (before-s.phase+4)%4))
+			i = max(i, lines[len(lines)-1].to-1)
 		}
 	}
 	return all
+}
+
+// span is one line of base64.
+type span struct{ from, to int }
+
+// linesOf are the lines of the base64 that i is in, if it is wrapped: of one width
+// at least, and blanks before them at most.
+func linesOf(b []byte, i int) []span {
+	line := span{i, i}
+	for line.from > 0 && isBase64URL(b[line.from-1]) {
+		line.from--
+	}
+	for line.to < len(b) && isBase64URL(b[line.to]) {
+		line.to++
+	}
+	lines := []span{line}
+	for l := line; ; {
+		end := lineBefore(b, l.from)
+		if end < 0 {
+			break
+		}
+		l = span{end, end}
+		for l.from > 0 && isBase64URL(b[l.from-1]) {
+			l.from--
+		}
+		lines = append(lines, l)
+	}
+	slices.Reverse(lines)
+	for l := line; ; {
+		begin := lineAfter(b, l.to, l.to-l.from)
+		if begin < 0 {
+			break
+		}
+		l = span{begin, begin}
+		for l.to < len(b) && isBase64URL(b[l.to]) {
+			l.to++
+		}
+		lines = append(lines, l)
+	}
+	return lines
 }
 
 const leastWidth = 40 // of wrapped base64
@@ -284,13 +334,16 @@ func lineAfter(b []byte, i, width int) int {
 	return i
 }
 
-func isBase64URL(c byte) bool { return isBase64(c) || c == '-' || c == '_' }
-
-func decode(code []byte, at []int, start int) plain {
-	if start >= len(code) {
-		return plain{}
+// decode is what the lines stand for, but for their first skip characters.
+func decode(in *plain, lines []span, skip int) *plain {
+	out := &plain{of: in}
+	var code []byte
+	for _, l := range lines {
+		n := min(skip, l.to-l.from)
+		skip -= n
+		out.cuts = append(out.cuts, cut{(len(code) + 3) / 4 * 3, l.from + n + (4-len(code)%4)%4, 4, 3})
+		code = append(code, in.text[l.from+n:l.to]...)
 	}
-	code, at = code[start:], at[start:]
 	for i, c := range code {
 		switch c {
 		case '-':
@@ -302,10 +355,6 @@ func decode(code []byte, at []int, start int) plain {
 	if len(code)%4 == 1 {
 		code = code[:len(code)-1]
 	}
-	text, _ := base64.RawStdEncoding.AppendDecode(nil, code) // of its alphabet and length
-	where := make([]int, len(text))
-	for i := range where {
-		where[i] = at[i/3*4]
-	}
-	return plain{text, where}
+	out.text, _ = base64.RawStdEncoding.AppendDecode(nil, code) // of its alphabet and length
+	return out
 }

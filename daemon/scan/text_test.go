@@ -1,0 +1,215 @@
+package scan
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+)
+
+// TestOtherKeys draws other keys for the same places: what depends on luck is rare.
+func TestOtherKeys(t *testing.T) {
+	const seeds = 40
+	placements, missed, pairs, lost, alarms := 0, 0, 0, 0, 0
+	for seed := range uint64(seeds) {
+		for _, d := range corpus(t, 2+seed) {
+			if misses[d.kind+"/"+d.name] != "" {
+				continue
+			}
+			o := judge(d, all(t, d.text))
+			placements, missed = placements+o.placements, missed+o.placements-o.found
+			pairs, lost = pairs+o.pairs, lost+o.pairs-o.paired
+			alarms += o.alarms
+			if len(o.problems) > 0 {
+				t.Logf("seed %d: %s/%s: %s", 2+seed, d.kind, d.name, strings.Join(o.problems, "; "))
+			}
+		}
+		for _, l := range lookAlikes(2 + seed) {
+			told := all(t, []byte(l.text))
+			if alarms += len(told); len(told) > 0 {
+				t.Logf("seed %d: %s: %v", 2+seed, l.class, told)
+			}
+		}
+	}
+	t.Logf("%d of %d ids missed, %d of %d secrets, %d false alarms", missed, placements, lost, pairs, alarms)
+	if missed*1000 > placements || lost*300 > pairs || alarms*5000 > seeds*len(alikeClasses)*alikeEach {
+		t.Error("that is more than luck")
+	}
+}
+
+// findings is what a person is told, and the secrets, to compare.
+func findings(list []Found, lines int) string {
+	var b strings.Builder
+	for _, f := range list {
+		fmt.Fprintln(&b, f.AccessKeyID, f.Line-lines, f.SecretLine-min(lines, f.SecretLine), f.Secret.Reveal())
+	}
+	return b.String()
+}
+
+// TestWhereverTheWindowEnds moves documents over the end of a window.
+func TestWhereverTheWindowEnds(t *testing.T) {
+	for i, d := range corpus(t, 1) {
+		want := findings(all(t, d.text), 0)
+		if strings.Count(want, "\n") == 0 {
+			continue
+		}
+		for _, before := range []int{window - len(d.text), window - len(d.text)/2, window, window + reach - len(d.text)/2, window + 2*reach - 7*(i%9)} {
+			lines := strings.Repeat(strings.Repeat("-", 39)+"\n", before/40)
+			lines = strings.Repeat("-", before-len(lines)) + "\n" + lines
+			text := append([]byte(lines), d.text...)
+			text = append(text, strings.Repeat("\n"+strings.Repeat("-", 39), 3*window/40)...)
+			if got := findings(all(t, text), strings.Count(lines, "\n")); got != want {
+				t.Errorf("%s/%s after %d bytes:\n%swant\n%s", d.kind, d.name, before, got, want)
+			}
+		}
+	}
+}
+
+// TestSmallReads is a reader that hands out bytes as a pipe does.
+func TestSmallReads(t *testing.T) {
+	for _, d := range corpus(t, 1) {
+		var list []Found
+		if err := Text(iotest.HalfReader(iotest.DataErrReader(bytes.NewReader(d.text))), func(f Found) { list = append(list, f) }); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := findings(list, 0), findings(all(t, d.text), 0); got != want {
+			t.Errorf("%s/%s: %s, want %s", d.kind, d.name, got, want)
+		}
+	}
+}
+
+// TestAReaderThatFails tells what stood before, and the error.
+func TestAReaderThatFails(t *testing.T) {
+	broken := errors.New("the disk is gone")
+	id := "AKIA" + newRandom(t.Name()).of(base32, 16)
+	n := 0
+	err := Text(io.MultiReader(strings.NewReader("key="+id+"\n"), iotest.ErrReader(broken)), func(f Found) {
+		if n++; f.AccessKeyID != id || f.Line != 1 {
+			t.Errorf("told %v", f)
+		}
+	})
+	if !errors.Is(err, broken) || n != 1 {
+		t.Errorf("%d are told, and %v", n, err)
+	}
+}
+
+// TestMemoryIsBounded reads 256 MiB in which a key stands every 64 KiB.
+func TestMemoryIsBounded(t *testing.T) {
+	r := newRandom(t.Name())
+	block := []byte("key=AKIA" + r.of(base32, 16) + "\nsecret=" + r.secret() + "\n" + strings.Repeat(r.of(alnum, 50)+"\n", (64<<10)/51))
+	const blocks = 4 << 10
+	var before, after runtime.MemStats
+	var most uint64
+	n := 0
+	runtime.ReadMemStats(&before)
+	err := Text(&repeat{block: block, left: blocks}, func(f Found) {
+		if n++; n%256 == 0 {
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			most = max(most, after.HeapAlloc)
+		}
+		if want := 1 + (n-1)*bytes.Count(block, newline); f.Line != want || f.SecretLine != want+1 {
+			t.Fatalf("%d. key is told of line %d and %d, it stands on %d", n, f.Line, f.SecretLine, want)
+		}
+	})
+	if err != nil || n != blocks {
+		t.Fatalf("%d of %d are told, and %v", n, blocks, err)
+	}
+	if grown := int64(most) - int64(before.HeapAlloc); grown > 8<<20 {
+		t.Errorf("the heap grew by %d KiB", grown>>10)
+	}
+}
+
+// repeat is one block again and again.
+type repeat struct {
+	block []byte
+	left  int
+	rest  []byte
+}
+
+func (r *repeat) Read(p []byte) (int, error) {
+	if len(r.rest) == 0 {
+		if r.left == 0 {
+			return 0, io.EOF
+		}
+		r.left, r.rest = r.left-1, r.block
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// TestTheMark says which line lets a key through.
+func TestTheMark(t *testing.T) {
+	r := newRandom(t.Name())
+	id, secret, note := "AKIA"+r.of(base32, 16), r.secret(), "awskey"+":allow"
+	for text, want := range map[string]int{
+		"k=" + id + " # " + note:                                      0,
+		"# " + note + ": " + id:                                       0,
+		"/*" + note + "*/ k=" + id + " s=" + secret:                   0,
+		"k=" + id + " # " + note + "ed":                               1,
+		"k=" + id + " # not" + note:                                   1,
+		"k=" + id + " # not" + note + " " + note:                      0,
+		"# " + note + "\nk=" + id:                                     1,
+		"k=" + id + "\n# " + note:                                     1,
+		"k=" + id + "\ns=" + secret + " # " + note:                    1, // the id's line counts
+		"k=" + id + " # " + note + "\nAWS_SECRET=" + secret:           0,
+		"AWS_SECRET_ACCESS_KEY=" + secret + " # " + note:              0,
+		"AWS_SECRET_ACCESS_KEY=" + secret + "\n# " + note:             1,
+		"k=" + id + " # " + note + "\nk=" + "AKIA" + r.of(base32, 16): 1,
+	} {
+		if got := len(all(t, []byte(text))); got != want {
+			t.Errorf("%d are told, want %d, of\n%s", got, want, text)
+		}
+	}
+}
+
+// TestOnceALine is for who prints one finding a line.
+func TestOnceALine(t *testing.T) {
+	id := "AKIA" + newRandom(t.Name()).of(base32, 16)
+	if got := all(t, []byte(id+" "+id+"\n"+id)); len(got) != 2 || got[0].Line != 1 || got[1].Line != 2 {
+		t.Errorf("told %v", got)
+	}
+}
+
+// hostile are texts that a careless finder would spend its life on.
+func hostile() map[string]string {
+	r := newRandom("hostile")
+	id := "AKIA" + r.of(base32, 16)
+	return map[string]string{
+		"prefixes":        strings.Repeat("AKIA", 1<<18),
+		"spelt prefixes":  strings.Repeat("QUtJQUFLSUFBS0lB", 1<<16),
+		"ids":             strings.Repeat(id+"\n", 1<<15),
+		"ids and secrets": strings.Repeat(id+" "+r.secret()+"\n", 1<<14),
+		"secrets":         id + strings.Repeat(" "+r.secret(), 1<<14),
+		"names":           strings.Repeat("aws_secret_access_key=", 1<<15) + r.secret(),
+		"backslashes":     id + strings.Repeat(`\`, 1<<20),
+		"quotes":          strings.Repeat(`"a"+`, 1<<18) + id,
+		"blank quotes":    strings.Repeat(`a"`+strings.Repeat(" ", 200), 1<<12) + id,
+		"wide":            strings.Repeat("A\x00K\x00I\x00A\x00", 1<<17),
+		"entities":        id + strings.Repeat("&#", 1<<19),
+		"short lines":     strings.Repeat(r.of(code64, 40)+"QUtJQ\n", 1<<14),
+		"rare letters":    strings.Repeat("IJUBcC", 1<<18),
+	}
+}
+
+// TestHostileTexts would take days if anything in it were read once for each of its
+// bytes.
+func TestHostileTexts(t *testing.T) {
+	const enough = time.Minute
+	begin := time.Now()
+	for name, text := range hostile() {
+		told := len(all(t, []byte(text)))
+		if many := name == "ids" || name == "ids and secrets"; many && told < 1<<14 {
+			t.Errorf("%s: %d are told", name, told)
+		}
+		if time.Since(begin) > enough {
+			t.Fatalf("%s: %v are over", name, enough)
+		}
+	}
+}
