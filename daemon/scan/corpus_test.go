@@ -49,7 +49,7 @@ type placement struct {
 
 var (
 	fileMark = regexp.MustCompile(`(?m)^-- (.+) --\n`)
-	mark     = regexp.MustCompile(`\{\{(/?)([a-z]+\d*)(?::([\d,]+))?(?:\[(\d*):(\d*)\])?(?:\|([a-z]+))?((?: [a-z0-9]+)*)\}\}`)
+	mark     = regexp.MustCompile(`\{\{(/?)([a-z]+\d*[a-z]*)(?::([\d,]+))?(?:\[(\d*):(\d*)\])?(?:\|([a-z]+))?((?: [a-z0-9]+)*)\}\}`)
 )
 
 func corpus(t testing.TB, seed uint64) []document {
@@ -164,6 +164,9 @@ func (d *document) fill(t testing.TB, template string, seed uint64) {
 	}
 	whole := stack[0]
 	d.text = append(whole.text, template[last:]...)
+	if bytes.Contains(d.text, []byte("{{/")) || bytes.Contains(d.text, []byte("{{id")) || bytes.Contains(d.text, []byte("{{secret")) {
+		t.Fatalf("%s: a mark is left in %s", d.kind, d.name)
+	}
 	for _, at := range slices.Sorted(maps.Keys(whole.ids)) {
 		name := whole.ids[at]
 		p := placement{id: drawn[name], line: 1 + bytes.Count(d.text[:at], []byte("\n"))}

@@ -9,7 +9,7 @@ import (
 // place is a part of the window that is worth reading closely.
 type place struct {
 	from, to int
-	wide     int // offset of an id in UTF-16, -1 where there is none
+	wide     bool // in UTF-16
 }
 
 // sign is four letters that stand wherever an access key may be.
@@ -22,11 +22,14 @@ type sign struct {
 var signs = []sign{
 	{"AKIA", byID}, {"ASIA", byID},
 	// In UTF-16, either byte first.
-	{"A\x00K\x00", byWideID}, {"A\x00S\x00", byWideID},
+	{"A\x00K\x00", byWide("IA", reach)}, {"A\x00S\x00", byWide("IA", reach)},
+	{"s\x00e\x00", byWide("cr", nameReach)}, {"S\x00e\x00", byWide("cr", nameReach)}, {"S\x00E\x00", byWide("CR", nameReach)},
 	// What base64 makes of AKIA and ASIA, by where in a group of three they stand.
 	{"QUtJ", byCode("Q")}, {"QVNJ", byCode("Q")},
 	{"FLSU", byCode("EF")}, {"FTSU", byCode("EF")}, // F before a letter
 	{"S0lB", byTail}, {"U0lB", byTail}, // a B goes before
+	// And of UTF-16.
+	{"BLAE", byCode("k")}, {"BTAE", byCode("k")}, {"SwBJ", byCode("A")}, {"UwBJ", byCode("A")}, {"EsAS", byCode("Q")}, {"FMAS", byCode("Q")},
 	// A secret may stand alone.
 	{"secr", byName}, {"Secr", byName}, {"SECR", byName},
 }
@@ -70,26 +73,30 @@ func places(b []byte, from int) []place {
 	return joined(all)
 }
 
-func around(b []byte, at, far, wide int) place {
-	return place{max(0, at-far), min(len(b), at+far), wide}
+func around(b []byte, at, far int) place {
+	return place{from: max(0, at-far), to: min(len(b), at+far)}
 }
 
 func byID(b []byte, at int) (place, bool) {
-	return around(b, at, reach, -1), mayFollow(b[at+4:])
+	return around(b, at, reach), mayFollow(b[at+4:])
 }
 
-func byWideID(b []byte, at int) (place, bool) {
-	return around(b, at, reach, at), at+7 <= len(b) && b[at+4] == 'I' && b[at+5] == 0 && b[at+6] == 'A'
+func byWide(next string, far int) func([]byte, int) (place, bool) {
+	return func(b []byte, at int) (place, bool) {
+		p := around(b, at, far)
+		p.wide = true
+		return p, at+7 <= len(b) && b[at+4] == next[0] && b[at+5] == 0 && b[at+6] == next[1]
+	}
 }
 
 func byCode(next string) func([]byte, int) (place, bool) {
 	return func(b []byte, at int) (place, bool) {
-		return around(b, at, reach, -1), at+4 < len(b) && strings.IndexByte(next, b[at+4]) >= 0 && mayFollowCode(b[at+5:])
+		return around(b, at, reach), at+4 < len(b) && strings.IndexByte(next, b[at+4]) >= 0 && mayFollowCode(b[at+5:])
 	}
 }
 
 func byTail(b []byte, at int) (place, bool) {
-	return around(b, at, reach, -1), at > 0 && b[at-1] == 'B' && mayFollowCode(b[at+4:])
+	return around(b, at, reach), at > 0 && b[at-1] == 'B' && mayFollowCode(b[at+4:])
 }
 
 // mayFollow says whether an id can go on like that, if only in another string or
@@ -133,7 +140,7 @@ func byName(b []byte, at int) (place, bool) {
 	for _, c := range b[at:min(len(b), at+160)] {
 		if isBase64(c) || c == '\\' || c == '%' {
 			if run++; run == secretLen {
-				return around(b, at, nameReach, -1), true
+				return around(b, at, nameReach), true
 			}
 		} else {
 			run = 0
@@ -147,7 +154,7 @@ func joined(all []place) []place {
 	slices.SortFunc(all, func(p, q place) int { return p.from - q.from })
 	var out []place
 	for _, p := range all {
-		if last := len(out) - 1; last >= 0 && p.from < out[last].to && (p.wide < 0) == (out[last].wide < 0) {
+		if last := len(out) - 1; last >= 0 && p.from < out[last].to && p.wide == out[last].wide {
 			out[last].to = max(out[last].to, p.to)
 		} else {
 			out = append(out, p)

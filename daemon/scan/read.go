@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"slices"
+	"strconv"
 )
 
 // piece is an id or a secret.
@@ -18,8 +19,8 @@ type piece struct {
 // read finds the pieces in one place, in order.
 func read(b []byte, p place) []piece {
 	dressed := whole(b, p)
-	if p.wide >= 0 {
-		dressed = narrow(b, p)
+	if p.wide {
+		dressed = narrow(dressed)
 	}
 	text := undress(dressed)
 	all := pieces(text, p.from > 0, p.to < len(b))
@@ -69,15 +70,10 @@ func ids(p *plain, from, to int) []piece {
 			continue
 		}
 		before, after := p.text[from:i], p.text[i+idLen:to]
-		if quoted := i == from+2 && string(before) == "3D" && from > 0 && p.text[from-1] == '='; quoted {
-			before = nil // quoted-printable
+		if len(before) == 2 && from > 0 && isHex(before) && (p.text[from-1] == '=' || p.text[from-1] == '%') {
+			before = nil // quoted-printable, or encoded for a URL once more
 		}
-		if n := len(before); n > 0 && isAlnum(before[n-1]) || len(after) > 0 && isAlnum(after[0]) ||
-			from > 0 && i == from && p.text[from-1] == '_' || to < len(p.text) && i+idLen == to && p.text[to] == '_' {
-			continue
-		}
-		if looksDrawn(lastPart(before)) || looksDrawn(firstPart(after)) ||
-			len(before) > 1 && before[len(before)-1] == '+' || len(after) > 1 && after[0] == '+' {
+		if isPart(p.text, i, i+idLen, before, after) {
 			continue
 		}
 		if id := string(p.text[i : i+idLen]); !isPlaceholder(id) {
@@ -86,6 +82,28 @@ func ids(p *plain, from, to int) []piece {
 		i += idLen - 1
 	}
 	return all
+}
+
+// isPart says whether what stands around an id in b, within its run of base64 and
+// at the ends of that, makes it a part of a longer word or of base64.
+func isPart(b []byte, from, to int, before, after []byte) bool {
+	n := len(before)
+	switch {
+	case n > 0 && isAlnum(before[n-1]) || len(after) > 0 && isAlnum(after[0]):
+		return true
+	case n == 0 && from > 1 && b[from-1] == '_' && isWord(b[from-2]) || to+1 < len(b) && b[to] == '_' && isWord(b[to+1]):
+		return true
+	case n > 1 && before[n-1] == '+' || len(after) > 1 && after[0] == '+':
+		return true
+	case n == 0 && len(after) == 1+secretLen && after[0] == '/': // id/secret
+		return false
+	}
+	return looksDrawn(lastPart(before)) || looksDrawn(firstPart(after))
+}
+
+func isHex(b []byte) bool {
+	_, err := strconv.ParseUint(string(b), 16, 8)
+	return err == nil
 }
 
 func notAlnum(r rune) bool { return r > 0x7f || !isAlnum(byte(r)) }
@@ -107,8 +125,11 @@ func firstPart(b []byte) []byte {
 // theSecret is what the run is, if it is a secret as it stands or as base64.
 func theSecret(p *plain, from, to int) (piece, bool) {
 	run := p.text[from:to]
-	if from > 0 && p.text[from-1] == '=' && len(run) == secretLen+2 && string(run[:2]) == "3D" {
-		from, run = from+2, run[2:] // quoted-printable
+	switch n := len(run) - secretLen; {
+	case n == 2 && from > 0 && p.text[from-1] == '=' && string(run[:n]) == "3D", // quoted-printable
+		n == 1 && run[0] == '+' && (from == 0 || p.text[from-1] == '\n'), // a patch
+		n == idLen+1 && hasID(run) && run[idLen] == '/':                  // id/secret
+		from, run = from+n, run[n:]
 	}
 	switch n := len(run); {
 	case n == secretLen && ends(p.text, from, to):
@@ -121,36 +142,38 @@ func theSecret(p *plain, from, to int) (piece, bool) {
 	default:
 		return piece{}, false
 	}
-	name := nameBefore(p.text[:from])
-	named := bytes.Contains(bytes.ToLower(name), []byte("secret"))
+	named, aws := names(p.text[:from])
 	if !isSecret(run, named) {
 		return piece{}, false
 	}
-	return piece{text: string(run), at: p.where(from), named: named, aws: named && isAWSName(string(name))}, true
+	return piece{text: string(run), at: p.where(from), named: named, aws: aws}, true
 }
 
 // ends says whether nothing around a run makes it a part of something longer: of
 // base64 with padding, of base64 for URLs, of a token with dots.
 func ends(b []byte, from, to int) bool {
-	if from > 1 && (b[from-1] == '_' || b[from-1] == '-' && b[from-2] != '\n' || b[from-1] == '.' && isWord(b[from-2])) {
+	if from > 1 && isJoint(b[from-1]) && isWord(b[from-2]) {
 		return false
 	}
-	if to == len(b) {
-		return true
-	}
-	return b[to] != '=' && b[to] != '_' && b[to] != '-' && (b[to] != '.' || to+1 == len(b) || !isWord(b[to+1]))
+	return to == len(b) || b[to] != '=' && (!isJoint(b[to]) || to+1 == len(b) || !isWord(b[to+1]))
 }
 
-// nameBefore is the name that a value is given by at the end of b.
-func nameBefore(b []byte) []byte {
-	const most = 64
-	i := len(b)
-	for n := 0; i > 0 && n < 24 && bytes.IndexByte([]byte(" \t\"'`=:>(,[{)]"), b[i-1]) >= 0; n++ {
-		i--
+func isJoint(c byte) bool { return c == '_' || c == '-' || c == '.' }
+
+// names says whether a value that stands behind b is called a secret, and whether
+// one of AWS: on its line, or on the line before as people list name and value.
+func names(b []byte) (secret, aws bool) {
+	b = b[max(0, len(b)-64):]
+	lines := bytes.Split(b, newline)
+	if n := len(lines); n > 1 && bytes.Contains(lines[n-1], []byte("value")) {
+		b = b[len(bytes.Join(lines[:n-2], newline)):]
+	} else {
+		b = lines[n-1]
 	}
-	from := i
-	for from > 0 && i-from < most && (isWord(b[from-1]) || b[from-1] == '-' || b[from-1] == '.') {
-		from--
+	b = bytes.ToLower(b)
+	for _, name := range bytes.FieldsFunc(b, func(r rune) bool { return r > 0x7f || !isWord(byte(r)) && r != '-' && r != '.' }) {
+		secret = secret || bytes.Contains(name, []byte("secret"))
+		aws = aws || isAWSName(string(name))
 	}
-	return b[from:i]
+	return secret, aws || bytes.Contains(b, []byte("aws secret access key"))
 }

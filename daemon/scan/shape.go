@@ -143,17 +143,12 @@ func looksDrawn(run []byte) bool {
 
 var nameSeams = strings.NewReplacer("_", "", "-", "", ".", "")
 
-// isAWSName says whether a name is one of a secret of AWS, whatever its style:
-// aws_secret_access_key, SecretAccessKey, AWS_SECRET, cloud.aws.secretKey.
+// isAWSName says whether a name in lower case is one of a secret of AWS, whatever
+// its style: aws_secret_access_key, SecretAccessKey, AWS_SECRET, cloud.aws.secretKey.
 func isAWSName(name string) bool {
-	name = strings.ToLower(nameSeams.Replace(name))
-	if !strings.Contains(name, "secret") {
-		return false
+	name = nameSeams.Replace(name)
+	if !strings.Contains(name, "aws") && !strings.Contains(name, "amazon") {
+		return name == "secretaccesskey" || name == "s3secretaccesskey"
 	}
-	for _, whose := range []string{"aws", "amazon"} {
-		if strings.Contains(name, whose) {
-			return true
-		}
-	}
-	return name == "secretaccesskey" || name == "s3secretaccesskey"
+	return strings.HasSuffix(name, "secret") || strings.Contains(name, "secretkey") || strings.Contains(name, "secretaccesskey")
 }

@@ -14,7 +14,7 @@ import (
 
 // TestOtherKeys draws other keys for the same places: what depends on luck is rare.
 func TestOtherKeys(t *testing.T) {
-	const seeds = 40
+	const seeds = 20
 	placements, missed, pairs, lost, alarms := 0, 0, 0, 0, 0
 	for seed := range uint64(seeds) {
 		for _, d := range corpus(t, 2+seed) {
@@ -62,7 +62,7 @@ func TestWhereverTheWindowEnds(t *testing.T) {
 			lines := strings.Repeat(strings.Repeat("-", 39)+"\n", before/40)
 			lines = strings.Repeat("-", before-len(lines)) + "\n" + lines
 			text := append([]byte(lines), d.text...)
-			text = append(text, strings.Repeat("\n"+strings.Repeat("-", 39), 3*window/40)...)
+			text = append(text, strings.Repeat("\n"+strings.Repeat("-", 39), 4*reach/40)...)
 			if got := findings(all(t, text), strings.Count(lines, "\n")); got != want {
 				t.Errorf("%s/%s after %d bytes:\n%swant\n%s", d.kind, d.name, before, got, want)
 			}
@@ -98,17 +98,17 @@ func TestAReaderThatFails(t *testing.T) {
 	}
 }
 
-// TestMemoryIsBounded reads 256 MiB in which a key stands every 64 KiB.
+// TestMemoryIsBounded reads 64 MiB in which a key stands every 64 KiB.
 func TestMemoryIsBounded(t *testing.T) {
 	r := newRandom(t.Name())
 	block := []byte("key=AKIA" + r.of(base32, 16) + "\nsecret=" + r.secret() + "\n" + strings.Repeat(r.of(alnum, 50)+"\n", (64<<10)/51))
-	const blocks = 4 << 10
+	const blocks = 1 << 10
 	var before, after runtime.MemStats
 	var most uint64
 	n := 0
 	runtime.ReadMemStats(&before)
 	err := Text(&repeat{block: block, left: blocks}, func(f Found) {
-		if n++; n%256 == 0 {
+		if n++; n%64 == 0 {
 			runtime.GC()
 			runtime.ReadMemStats(&after)
 			most = max(most, after.HeapAlloc)

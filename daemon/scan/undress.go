@@ -34,14 +34,22 @@ func whole(b []byte, p place) *plain {
 	return &plain{text: b[p.from:p.to], cuts: []cut{{0, p.from, 1, 1}}}
 }
 
-// narrow takes UTF-16 apart, either byte first. One of its characters begins at
-// p.wide.
-func narrow(b []byte, p place) *plain {
-	from := p.from + (p.wide-p.from)%2
-	out := &plain{cuts: []cut{{0, from, 2, 1}}}
-	for i := from; i+1 < p.to; i += 2 {
-		c := b[i]
-		if b[i+1] != 0 {
+// narrow takes UTF-16 apart, whichever byte is first.
+func narrow(in *plain) *plain {
+	var zeros [2]int
+	for i, c := range in.text {
+		if c == 0 {
+			zeros[i%2]++
+		}
+	}
+	from := 0
+	if zeros[0] > zeros[1] {
+		from = 1
+	}
+	out := &plain{of: in, cuts: []cut{{0, from, 2, 1}}}
+	for i := from; i < len(in.text); i += 2 {
+		c := in.text[i]
+		if i+1 < len(in.text) && in.text[i+1] != 0 {
 			c = 0x80
 		}
 		out.text = append(out.text, c)
@@ -220,11 +228,15 @@ func trailing(b []byte) int {
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 // spelt are AKIA and ASIA in base64, by how many characters of it before them
-// belong to their first group of four.
+// belong to their first group of four; the same of UTF-16.
 var spelt = []struct {
 	text  string
 	phase int
-}{{"QUtJQ", 0}, {"QVNJQ", 0}, {"FLSU", 2}, {"FTSU", 2}, {"BS0lB", 3}, {"BU0lB", 3}}
+	wide  bool
+}{
+	{"QUtJQ", 0, false}, {"QVNJQ", 0, false}, {"FLSU", 2, false}, {"FTSU", 2, false}, {"BS0lB", 3, false}, {"BU0lB", 3, false},
+	{"QQBLAEkAQ", 0, true}, {"QQBTAEkAQ", 0, true}, {"SwBJAEE", 0, true}, {"UwBJAEE", 0, true}, {"AEsASQBB", 0, true}, {"AFMASQBB", 0, true},
+}
 
 // decoded is what the base64 around a key in it stands for, each run once.
 func decoded(in *plain) []*plain {
@@ -243,7 +255,11 @@ func decoded(in *plain) []*plain {
 					before += min(l.to, i) - l.from
 				}
 			}
-			all = append(all, decode(in, lines, (before-s.phase+4)%4))
+			p := decode(in, lines, (before-s.phase+4)%4)
+			if s.wide {
+				p = narrow(p)
+			}
+			all = append(all, p)
 			i = max(i, lines[len(lines)-1].to-1)
 		}
 	}
