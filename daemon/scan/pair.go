@@ -59,7 +59,7 @@ func byOrder(b []byte, ids []piece, gaps [][]piece) []*piece {
 			j++
 		}
 		for _, g := range []int{j, i} {
-			if n := j - i; n > 1 && len(gaps[g]) == n && cost(b, ids[i], gaps[g][0]) < never && ids[i].text != ids[i+1].text {
+			if n := j - i; n > 1 && len(gaps[g]) == n && cost(b, ids[i], gaps[g][0]) < never {
 				for k := range n {
 					mates[i+k] = &gaps[g][k]
 				}

@@ -25,15 +25,14 @@ func read(b []byte, p place) []piece {
 	text := undress(dressed)
 	all := pieces(text, p.from > 0, p.to < len(b))
 	for _, inner := range decoded(text) {
-		if in := pieces(undress(inner), true, true); slices.ContainsFunc(in, func(p piece) bool { return p.isID }) {
-			all = append(all, in...)
-		}
+		all = append(all, pieces(undress(inner), false, false)...)
 	}
 	slices.SortStableFunc(all, func(p, q piece) int { return p.at - q.at })
 	return all
 }
 
-// pieces looks at each run of base64. A run at an end that was cut may be longer.
+// pieces looks at each run of base64. One at an end that was cut is not
+// whole.
 func pieces(p *plain, cutBefore, cutAfter bool) []piece {
 	var all []piece
 	for i := 0; i < len(p.text); {
@@ -45,7 +44,7 @@ func pieces(p *plain, cutBefore, cutAfter bool) []piece {
 		for i < len(p.text) && isBase64(p.text[i]) {
 			i++
 		}
-		if from == 0 && cutBefore && i > idLen+secretLen || i == len(p.text) && cutAfter && i-from > idLen+secretLen {
+		if from == 0 && cutBefore || i == len(p.text) && cutAfter {
 			continue
 		}
 		all = append(all, ids(p, from, i)...)

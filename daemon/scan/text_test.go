@@ -2,6 +2,7 @@ package scan
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -210,6 +211,70 @@ func TestHostileTexts(t *testing.T) {
 		}
 		if time.Since(begin) > enough {
 			t.Fatalf("%s: %v are over", name, enough)
+		}
+	}
+}
+
+// TestWhatIsNoSecret stands beside an id and belongs to nobody.
+func TestWhatIsNoSecret(t *testing.T) {
+	r := newRandom(t.Name())
+	id := "AKIA" + r.of(base32, 16)
+	text40 := base64.StdEncoding.EncodeToString([]byte("what is it to you, dear 0 Bob?"))
+	for name, text := range map[string]string{
+		"base64 of text":            text40,
+		"base64 with padding":       r.secret() + "=",
+		"a hash":                    r.of(hex, 40),
+		"a name in code":            "AbstractSingletonProxyFactoryBean2Config",
+		"a path":                    "/srv/Data/app/releases/2024/current/Main",
+		"few letters":               strings.Repeat("aB1cD2eF", 5),
+		"a part of a token":         "tok_" + r.secret(),
+		"a part of a longer token":  r.secret() + "_" + r.of(alnum, 9),
+		"a web token":               "eyJ." + r.secret() + ".x",
+		"base64 of 40 other things": base64.RawStdEncoding.EncodeToString([]byte(r.of(alnum, 20) + "." + r.of(alnum, 19))),
+		"AWS's example":             "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+		"something far below":       strings.Repeat("\n", 30) + r.secret(),
+		"the end of a longer run":   strings.Repeat("\n", 3) + strings.Repeat(" ", reach-idLen-len("\nvalue \n\n\n")-secretLen+1) + r.secret() + r.of(alnum, 60),
+	} {
+		if got := all(t, []byte(id+"\nvalue "+text+"\n")); len(got) != 1 || !got[0].Secret.IsZero() {
+			t.Errorf("%s is told: %v", name, got)
+		}
+	}
+	two := id + "\n" + "AKIA" + r.of(base32, 16) + strings.Repeat("\n", 30) + r.secret() + "\n" + r.secret()
+	if got := all(t, []byte(two)); len(got) != 2 || !got[0].Secret.IsZero() || !got[1].Secret.IsZero() {
+		t.Errorf("two far below are told: %v", got)
+	}
+}
+
+// TestLines is about which lines are told.
+func TestLines(t *testing.T) {
+	r := newRandom(t.Name())
+	id, secret := "AKIA"+r.of(base32, 16), r.secret()
+	for text, want := range map[string][2]int{
+		id + " " + secret:                                {1, 1},
+		"\n" + id + "\n\n" + secret:                      {2, 4},
+		"\n\n" + secret + "\n" + id:                      {4, 3},
+		"\r\n" + id + "\r\n" + secret:                    {2, 3},
+		"\nAWS_SECRET=" + secret:                         {2, 2},
+		"\n\"AKIA\" +\n\"" + id[4:] + "\",\n\"" + secret: {2, 4},
+	} {
+		if got := all(t, []byte(text)); len(got) != 1 || got[0].Line != want[0] || got[0].SecretLine != want[1] {
+			t.Errorf("%q is told as %v, want %v", text, got, want)
+		}
+	}
+}
+
+// TestLinesOfBase64 joins what was wrapped, and no words that stand around it.
+func TestLinesOfBase64(t *testing.T) {
+	row := strings.Repeat("QUtJ", 16)
+	for text, want := range map[string]int{
+		"word\n" + row + "\n" + row + "\nQUtJ\nword\n": 3,
+		"word\nQUtJ\nword":   1,
+		row + "\n\n" + row:   1,
+		row + "\r\n  " + row: 2,
+		row + " " + row:      1,
+	} {
+		if got := linesOf([]byte(text), strings.Index(text, "QUtJ")); len(got) != want {
+			t.Errorf("%q is %d lines, want %d", text, len(got), want)
 		}
 	}
 }

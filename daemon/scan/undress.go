@@ -357,7 +357,7 @@ func decode(in *plain, lines []span, skip int) *plain {
 	for _, l := range lines {
 		n := min(skip, l.to-l.from)
 		skip -= n
-		out.cuts = append(out.cuts, cut{(len(code) + 3) / 4 * 3, l.from + n + (4-len(code)%4)%4, 4, 3})
+		out.cuts = append(out.cuts, cut{(len(code) + 3) / 4 * 3, l.from + n, 4, 3})
 		code = append(code, in.text[l.from+n:l.to]...)
 	}
 	for i, c := range code {
@@ -368,9 +368,6 @@ func decode(in *plain, lines []span, skip int) *plain {
 			code[i] = '/'
 		}
 	}
-	if len(code)%4 == 1 {
-		code = code[:len(code)-1]
-	}
-	out.text, _ = base64.RawStdEncoding.AppendDecode(nil, code) // of its alphabet and length
+	out.text, _ = base64.RawStdEncoding.AppendDecode(nil, code) // but for a character that is left over
 	return out
 }
