@@ -233,11 +233,15 @@ func TestWhatIsNoSecret(t *testing.T) {
 		"base64 of 40 other things": base64.RawStdEncoding.EncodeToString([]byte(r.of(alnum, 20) + "." + r.of(alnum, 19))),
 		"AWS's example":             "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
 		"something far below":       strings.Repeat("\n", 30) + r.secret(),
-		"the end of a longer run":   strings.Repeat("\n", 3) + strings.Repeat(" ", reach-idLen-len("\nvalue \n\n\n")-secretLen+1) + r.secret() + r.of(alnum, 60),
+		"the end of a longer run":   strings.Repeat("\n", 3) + strings.Repeat(" ", reach-idLen-len("\nvalue \n\n\n")-secretLen) + r.secret() + r.of(alnum, 60),
 	} {
 		if got := all(t, []byte(id+"\nvalue "+text+"\n")); len(got) != 1 || !got[0].Secret.IsZero() {
 			t.Errorf("%s is told: %v", name, got)
 		}
+	}
+	before := r.of(alnum, 60) + r.secret() + strings.Repeat(" ", reach-secretLen) + id
+	if got := all(t, []byte(before)); len(got) != 1 || !got[0].Secret.IsZero() {
+		t.Errorf("the begin of a longer run is told: %v", got)
 	}
 	two := id + "\n" + "AKIA" + r.of(base32, 16) + strings.Repeat("\n", 30) + r.secret() + "\n" + r.secret()
 	if got := all(t, []byte(two)); len(got) != 2 || !got[0].Secret.IsZero() || !got[1].Secret.IsZero() {

@@ -184,7 +184,7 @@ func entity(b []byte) (byte, int) {
 // seam is how long it takes from the quote that ends one string to behind the one
 // that begins the next, where a program puts the two together; or 0.
 func seam(b []byte) int {
-	quote, i, joins := b[0], 1, 0
+	quote, i := b[0], 1
 	for ; i < len(b); i++ {
 		switch c := b[i]; {
 		case c == quote:
@@ -192,11 +192,7 @@ func seam(b []byte) int {
 				return 0
 			}
 			return i + 1
-		case isBlank(c) || c == '\\' || c == '_':
-		case c == '+' || c == '.' || c == '&':
-			if joins++; joins > 1 {
-				return 0
-			}
+		case isBlank(c) || strings.IndexByte(`\_+.&`, c) >= 0:
 		default:
 			return 0
 		}
