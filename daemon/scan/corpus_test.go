@@ -194,7 +194,7 @@ func (p *block) append(text []byte, ids map[int]string) {
 func encode(t testing.TB, p *block) ([]byte, map[int]string) {
 	t.Helper()
 	var out []byte
-	at := func(i int) int { return i }
+	var at func(int) int
 	switch p.open {
 	case "base64", "base64url":
 		coding := base64.StdEncoding

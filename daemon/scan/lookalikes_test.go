@@ -89,7 +89,7 @@ var alikeClasses = []struct {
 	}},
 	{"counting placeholders", "count.py", func(r random) string { return "KEY = 'AKIA2345672345672345'\nKEY = 'ASIA7654327654327654'" }},
 	{"worded placeholders", "words.yml", func(r random) string {
-		return "key: AKIA" + []string{"YOURACCESSKEYHER", "FAKEFAKEFAKEFAKE", "TESTTESTTESTTEST", "THISISADUMMYKEYX", "MYACCESSKEYIDXYZ", "PLACEHOLDERVALUE", "SAMPLEKEYSAMPLEX", "NOTAREALKEYATALL", "REDACTEDREDACTED"}[r.IntN(9)]
+		return "key: AKIA" + []string{"YOURACCESSKEYHER", "FAKEFAKEFAKEFAKE", "TESTTESTTESTTEST", "THISISADUMMYKEYX", "MYACCESSKEYIDXYZ", "PLACEHOLDERVALUE", "SAMPLEKEYSAMPLEX", "NOTAREALKEYATALL", "REDACTEDREDACTED", "REPLACEWITHYOURS"}[r.IntN(10)]
 	}},
 	{"keyboard walks", "walk.py", func(r random) string { return "KEY = 'AKIAQWERTYUIOPASDFGH'" }},
 	{"variables for secrets", "main.tf", func(r random) string {
@@ -169,6 +169,9 @@ var alikeClasses = []struct {
 	}},
 	{"Asia in headlines", "news.txt", func(r random) string {
 		return "ASIA: " + r.of(upper, 5) + " AND CENTRALASIA" + r.of(upper, 10) + " EURASIA-" + r.of(upper, 16)
+	}},
+	{"words that begin so", "Zones.java", func(r random) string {
+		return "ZONE = \"ASIA" + []string{"PACIFICSOUTHEAST", "PACIFICNORTHWEST", "STANDARDTIMEZONE", "MINORHISTORICALS", "CONTINENTALSHELF", "REGIONIDENTIFIER"}[r.IntN(6)] + "\""
 	}},
 	{"random bytes", "blob.bin", func(r random) string { return string(r.bytes(2000)) }},
 	{"bytes around an id", "id.bin", func(r random) string {

@@ -43,10 +43,28 @@ func hasID(b []byte) bool {
 // madeUp are words of which people make an id that is none. EXAMPLE alone is
 // enough: the ids of AWS's documentation end in it.
 var madeUp = []string{"EXAMPLE", "ACCESS", "SECRET", "PLACEHOLDER", "REDACTED", "SAMPLE", "DUMMY", "REMOVED", "CHANGEME",
-	"FAKE", "TEST", "YOUR", "KEYID", "KEY", "THIS", "NOTAREAL", "REAL", "HERE", "MOCK", "INVALID", "NOT", "VALUE"}
+	"FAKE", "TEST", "YOUR", "KEYID", "KEY", "THIS", "NOTAREAL", "REAL", "HERE", "MOCK", "INVALID", "NOT", "VALUE", "REPLACE", "WITH"}
 
 // walks are the orders in which keys are typed by who needs just some.
 var walks = []string{"ABCDEFGHIJKLMNOPQRSTUVWXYZ", "234567", "QWERTYUIOPASDFGHJKLZXCVBNM"}
+
+// common are the pairs of letters that most of English is made of.
+const common = "TH HE IN ER AN RE ND ON EN AT OU ED HA TO OR IT IS HI ES NG ST AR TE SE ME VE AL NT TI AS LE IO IC EA UR CE DE"
+
+// isProse says whether letters are words, as behind ASIA in a name of a region:
+// five common pairs stand in them, where letters that are drawn have less than one.
+func isProse(letters string) bool {
+	n := 0
+	for i := 1; i < len(letters); i++ {
+		if letters[i] < 'A' {
+			return false
+		}
+		if strings.Contains(common, letters[i-1:i+1]) {
+			n++
+		}
+	}
+	return n > 4
+}
 
 // steps are the letters that follow each other in a walk, forth or back.
 var steps = func() map[[2]byte]bool {
@@ -60,7 +78,7 @@ var steps = func() map[[2]byte]bool {
 }()
 
 // isPlaceholder says whether an id stands for one: words, one or few letters again
-// and again, alphabets. Of drawn ids less than one in 50,000 is such.
+// and again, alphabets. Of drawn ids less than one in 20,000 is such.
 func isPlaceholder(id string) bool {
 	tail, seen, walked, spelt := id[4:], uint64(0), 0, 0
 	for i := range len(tail) {
@@ -81,7 +99,7 @@ func isPlaceholder(id string) bool {
 		}
 		rest = rest[n:]
 	}
-	return bits.OnesCount64(seen) < 6 || walked > 9 || spelt > 6
+	return id[1] == 'S' && isProse(tail) || bits.OnesCount64(seen) < 6 || walked > 9 || spelt > 6
 }
 
 // isSecret says whether 40 characters look drawn: letters of both cases, and
