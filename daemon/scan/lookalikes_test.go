@@ -26,7 +26,8 @@ var alikeClasses = []struct {
 	{"git hashes, upper case", "refs.txt", func(r random) string { return strings.ToUpper(r.of(hex, 40)) + " refs/heads/main" }},
 	{"sha1 sums", "SHA1SUMS", func(r random) string { return r.of(hex, 40) + "  file-" + r.of(lower, 6) + ".tar.gz" }},
 	{"yarn.lock", "yarn.lock", func(r random) string {
-		return fmt.Sprintf("%s@^1.0.0:\n  version \"1.0.%s\"\n  resolved \"https://registry.example.com/x.tgz#%s\"\n  integrity sha1-%s", r.of(lower, 7), r.of(digits, 1), r.of(hex, 40), sum1(r))
+		return fmt.Sprintf("%s@^1.0.0:\n  version \"1.0.%s\"\n  resolved \"https://registry.example.com/x.tgz#%s\"\n  integrity sha1-%s",
+			r.of(lower, 7), r.of(digits, 1), r.of(hex, 40), sum1(r))
 	}},
 	{"npm integrity", "package-lock.json", func(r random) string {
 		s := sha512.Sum512(r.bytes(9))
@@ -89,7 +90,8 @@ var alikeClasses = []struct {
 	}},
 	{"counting placeholders", "count.py", func(r random) string { return "KEY = 'AKIA2345672345672345'\nKEY = 'ASIA7654327654327654'" }},
 	{"worded placeholders", "words.yml", func(r random) string {
-		return "key: AKIA" + []string{"YOURACCESSKEYHER", "FAKEFAKEFAKEFAKE", "TESTTESTTESTTEST", "THISISADUMMYKEYX", "MYACCESSKEYIDXYZ", "PLACEHOLDERVALUE", "SAMPLEKEYSAMPLEX", "NOTAREALKEYATALL", "REDACTEDREDACTED", "REPLACEWITHYOURS"}[r.IntN(10)]
+		return "key: AKIA" + []string{"YOURACCESSKEYHER", "FAKEFAKEFAKEFAKE", "TESTTESTTESTTEST", "THISISADUMMYKEYX", "MYACCESSKEYIDXYZ",
+			"PLACEHOLDERVALUE", "SAMPLEKEYSAMPLEX", "NOTAREALKEYATALL", "REDACTEDREDACTED", "REPLACEWITHYOURS"}[r.IntN(10)]
 	}},
 	{"keyboard walks", "walk.py", func(r random) string { return "KEY = 'AKIAQWERTYUIOPASDFGH'" }},
 	{"variables for secrets", "main.tf", func(r random) string {
@@ -210,7 +212,8 @@ func wrap(s string, width int) string {
 func minified(r random) string {
 	var b strings.Builder
 	for range 60 {
-		fmt.Fprintf(&b, "function %s(e,t){return e.%s(t)?%q:%s[%d]||/[A-Z0-9+/]{40}/.test(e)}", r.of(lower, 2), r.of(lower, 9), r.of(upper, 20), r.of(alnum, 1+r.IntN(40)), r.IntN(99))
+		fmt.Fprintf(&b, "function %s(e,t){return e.%s(t)?%q:%s[%d]||/[A-Z0-9+/]{40}/.test(e)}",
+			r.of(lower, 2), r.of(lower, 9), r.of(upper, 20), r.of(alnum, 1+r.IntN(40)), r.IntN(99))
 	}
 	return b.String()
 }
