@@ -49,13 +49,12 @@ func (s source) String() string {
 func (s source) key(ctx context.Context) (id string, key secret.Value, err error) {
 	var found []scan.Found
 	read := func(r io.Reader) error {
-		return scan.Text(r, func(f scan.Found) error {
+		return scan.Text(r, func(f scan.Found) {
 			if f.Line == s.line || f.SecretLine == s.line {
 				found = append(found, f)
 			} else {
 				f.Secret.Wipe()
 			}
-			return nil
 		})
 	}
 	if s.commit == "" {

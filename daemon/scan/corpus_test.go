@@ -2,268 +2,327 @@ package scan
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"embed"
 	"encoding/base64"
-	"encoding/binary"
 	"fmt"
-	"hash/fnv"
+	"maps"
 	"math/rand/v2"
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
-	"text/template"
 	"unicode/utf16"
-
-	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// The corpus: access keys as people leave them, and what only looks like one.
-// No key stands in the repository itself: each is made up when the tests run,
-// from a generator whose seed is the file's name.
+// The corpus is made of templates, one file a kind, so that nothing in the
+// repository looks like a live key to anybody's scanner. The marks in them are
+// filled with keys that are drawn from a seed:
+//
+//	{{id}} {{temp}} {{secret}} {{lone}}  an access key id, a temporary one, the secret of that id, a secret without an id
+//	{{id2}} {{secret2}}                  those of a second key, and so on
+//	{{secret[:20]}} {{secret|url}}       a part of it; dressed, see wrappings
+//	{{junk b64 64}} {{noise 9}} {{nul 9}} {{byte 7}} {{bom}}  what stands around them
+//	{{base64}}…{{/base64}}               encoded as a whole; {{base64:64,2}} in lines of 64, each 2 blanks in
+//
+// An id that begins here is expected on this line, and with its secret where that
+// stands in the same document.
+//
+//go:embed testdata/*.txtar
+var templates embed.FS
 
-//go:embed testdata/placements
-var placements embed.FS
-
-// A sample is one file of the corpus.
-type sample struct {
+// document is a file as people have it.
+type document struct {
 	kind, name string
-	data       []byte
-	keys       []placed // all that are in it
+	text       []byte
+	want       []placement
 }
 
-// A placed access key is a label: what must be found, and where.
-type placed struct {
-	id, secret  string // empty: that half is not there
-	first, last int    // lines; more than one where a wrapped block hides the id
+// placement is an access key that stands in a document.
+type placement struct {
+	id, secret string // "" for a lone secret; "" where none stands beside the id
+	line       int
 }
 
-// corpus reads the placements, a file of them a kind. Each draw has other keys.
-func corpus(t testing.TB, draw uint64) []sample {
+var (
+	fileMark = regexp.MustCompile(`(?m)^-- (.+) --\n`)
+	mark     = regexp.MustCompile(`\{\{(/?)([a-z]+\d*[a-z]*)(?::([\d,]+))?(?:\[(\d*):(\d*)\])?(?:\|([a-z]+))?((?: [a-z0-9]+)*)\}\}`)
+)
+
+func corpus(t testing.TB, seed uint64) []document {
 	t.Helper()
-	entries, err := placements.ReadDir("testdata/placements")
+	files, err := templates.ReadDir("testdata")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []sample
-	for _, e := range entries {
-		raw, err := placements.ReadFile(path.Join("testdata/placements", e.Name()))
+	var all []document
+	for _, file := range files {
+		data, err := templates.ReadFile(path.Join("testdata", file.Name()))
 		if err != nil {
 			t.Fatal(err)
 		}
-		kind := strings.TrimSuffix(e.Name(), ".txtar")
-		for _, f := range txtar.Parse(raw).Files {
-			all = append(all, render(t, kind, f, draw))
+		kind := strings.TrimSuffix(file.Name(), ".txtar")
+		names := fileMark.FindAllSubmatchIndex(data, -1)
+		for i, at := range names {
+			end := len(data)
+			if i+1 < len(names) {
+				end = names[i+1][0]
+			}
+			d := document{kind: kind, name: string(data[at[2]:at[3]])}
+			d.fill(t, string(data[at[1]:end]), seed)
+			all = append(all, d)
 		}
 	}
 	return all
 }
 
-// Marks around the place of an id, or of what hides one, while a sample is made.
-const markBegin, markEnd = "\uE000", "\uE001"
+// wrappings are the ways in which a secret is written.
+var wrappings = map[string]func(string) string{
+	"":    func(s string) string { return s },
+	"url": url.QueryEscape,
+	"urllower": func(s string) string {
+		return strings.NewReplacer("/", "%2f", "+", "%2b").Replace(s)
+	},
+	"slash":   func(s string) string { return strings.ReplaceAll(s, "/", `\/`) },
+	"unicode": func(s string) string { return strings.NewReplacer("/", `\u002F`, "+", `\u002b`).Replace(s) },
+	"entity":  func(s string) string { return strings.NewReplacer("/", "&#x2F;", "+", "&#43;").Replace(s) },
+	"reverse": func(s string) string { b := []byte(s); slices.Reverse(b); return string(b) },
+}
 
-func render(t testing.TB, kind string, f txtar.File, draw uint64) sample {
+// block is text with the ids that begin in it.
+type block struct {
+	open string
+	arg  string
+	text []byte
+	ids  map[int]string // offset in text → the mark's name
+}
+
+func (d *document) fill(t testing.TB, template string, seed uint64) {
 	t.Helper()
-	words := strings.Fields(f.Name)
-	s := sample{kind: kind, name: words[0]}
-	made := map[string]*placed{}
-	var order []string
-	key := func(name string) *placed {
-		k := made[name]
-		if k == nil {
-			k = &placed{}
-			made[name] = k
-			order = append(order, name)
-		}
-		return k
-	}
-	random := func(name, what string) *rand.Rand {
-		h := fnv.New64a()
-		fmt.Fprint(h, kind, "/", f.Name, " ", name, " ", what)
-		return rand.New(rand.NewPCG(h.Sum64(), draw))
-	}
-	mark := func(name, text string) string { return markBegin + name + "\uE002" + text + markEnd }
-	id := func(prefix string) func(string) string {
-		return func(name string) string {
-			k := key(name)
-			k.id = prefix + letters(random(name, "id"), 16, base32Letters)
-			return mark(name, k.id)
-		}
-	}
-	hidden := func(encode func(string) string) func(string) string {
-		return func(text string) string {
-			plain, names := unmarked(text)
-			encoded := encode(plain)
-			for _, name := range names {
-				encoded = mark(name, encoded)
+	random := newRandom(fmt.Sprint(d.kind, "/", d.name, "/", seed))
+	drawn := map[string]string{}
+	draw := func(name string) string {
+		if drawn[name] == "" {
+			switch strings.TrimRight(name, "0123456789") {
+			case "id":
+				drawn[name] = "AKIA" + random.of(base32, 16)
+			case "temp":
+				drawn[name] = "ASIA" + random.of(base32, 16)
+			default:
+				drawn[name] = random.secret()
 			}
-			return encoded
 		}
+		return drawn[name]
 	}
-	funcs := template.FuncMap{
-		"id": id("AKIA"), "sid": id("ASIA"),
-		"secret": func(name string) string {
-			k := key(name)
-			k.secret = letters(random(name, "secret"), 40, base64Letters)
-			return k.secret
-		},
-		"lone": func(name string) string {
-			k := key(name)
-			k.secret = letters(random(name, "secret"), 40, base64Letters)
-			return mark(name, k.secret)
-		},
-		"base64": hidden(func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }),
-		"wrap": func(width int, text string) string {
-			return hidden(func(s string) string {
-				return strings.Join(chunks(base64.StdEncoding.EncodeToString([]byte(s)), width), "\n")
-			})(text)
-		},
-		"urlencode": url.QueryEscape,
-		"slashes":   func(s string) string { return strings.ReplaceAll(s, "/", `\/`) },
-		"unicode":   func(s string) string { return strings.NewReplacer("/", `\u002f`, "+", `\u002B`).Replace(s) },
-		"cut": func(s string, n int) string {
-			if before, _, yes := strings.Cut(s, "\uE002"); yes {
-				return s[:len(before)+len("\uE002")+n] + markEnd
+	stack := []*block{{ids: map[int]string{}}}
+	last := 0
+	for _, m := range mark.FindAllStringSubmatchIndex(template, -1) {
+		top := stack[len(stack)-1]
+		top.text = append(top.text, template[last:m[0]]...)
+		last = m[1]
+		sub := func(i int) string {
+			if m[2*i] < 0 {
+				return ""
 			}
-			return s[:n]
-		},
-		"rest": func(s string, n int) string {
-			plain, _ := unmarked(s)
-			return plain[n:]
-		},
-		// print without text/template's spaces between operands that are no strings.
-		"print": func(parts ...string) string { return strings.Join(parts, "") },
-	}
-	tpl, err := template.New(f.Name).Delims("‹", "›").Funcs(funcs).Parse(string(f.Data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out strings.Builder
-	if err := tpl.Execute(&out, nil); err != nil {
-		t.Fatal(err)
-	}
-	s.data = locate(out.String(), made)
-	for _, name := range order {
-		s.keys = append(s.keys, *made[name])
-	}
-	for _, how := range words[1:] {
-		s.data = dressed(s.data, how)
-	}
-	return s
-}
-
-var marked = regexp.MustCompile("\uE000([a-z0-9]+)\uE002")
-
-// unmarked returns a text without marks, and the names they had.
-func unmarked(text string) (plain string, names []string) {
-	for _, m := range marked.FindAllStringSubmatch(text, -1) {
-		names = append(names, m[1])
-	}
-	return strings.ReplaceAll(marked.ReplaceAllString(text, ""), markEnd, ""), names
-}
-
-// locate takes the marks out and notes the lines where they were.
-func locate(text string, made map[string]*placed) []byte {
-	var out strings.Builder
-	var open []string
-	line := 1
-	for text != "" {
-		switch m := marked.FindStringSubmatchIndex(text); {
-		case m != nil && m[0] == 0:
-			name := text[m[2]:m[3]]
-			open = append(open, name)
-			if made[name].first == 0 {
-				made[name].first = line
+			return template[m[2*i]:m[2*i+1]]
+		}
+		name, args := sub(2), strings.Fields(sub(7))
+		switch base := strings.TrimRight(name, "0123456789"); {
+		case sub(1) == "/":
+			if len(stack) == 1 || top.open != name {
+				t.Fatalf("%s: %s/%s is closed and was not opened", d.kind, d.name, name)
 			}
-			text = text[m[1]:]
-		case strings.HasPrefix(text, markEnd):
-			made[open[len(open)-1]].last = line
-			open = open[:len(open)-1]
-			text = text[len(markEnd):]
+			stack = stack[:len(stack)-1]
+			stack[len(stack)-1].append(encode(t, top))
+		case slices.Contains([]string{"base64", "base64url", "utf16le", "utf16be", "utf16raw", "crlf"}, name):
+			stack = append(stack, &block{open: name, arg: sub(3), ids: map[int]string{}})
+		case slices.Contains([]string{"id", "temp", "secret", "lone"}, base):
+			value := draw(name)
+			from, to := 0, len(value)
+			if sub(4) != "" {
+				from, _ = strconv.Atoi(sub(4))
+			}
+			if sub(5) != "" {
+				to, _ = strconv.Atoi(sub(5))
+			}
+			if begin := len(chop(top.text)) - from; base == "secret" {
+			} else if from == 0 {
+				top.ids[len(top.text)] = name
+			} else if begin >= 0 && string(top.text[begin:begin+from]) == value[:from] {
+				top.ids[begin] = name
+			}
+			top.text = append(top.text, wrappings[sub(6)](value[from:to])...)
 		default:
-			if text[0] == '\n' {
-				line++
-			}
-			out.WriteByte(text[0])
-			text = text[1:]
+			top.text = append(top.text, random.junk(t, name, args)...)
 		}
 	}
-	return []byte(out.String())
+	if len(stack) != 1 {
+		t.Fatalf("%s: %s is not closed", d.kind, d.name)
+	}
+	whole := stack[0]
+	d.text = append(whole.text, template[last:]...)
+	if bytes.Contains(d.text, []byte("{{/")) || bytes.Contains(d.text, []byte("{{id")) || bytes.Contains(d.text, []byte("{{secret")) {
+		t.Fatalf("%s: a mark is left in %s", d.kind, d.name)
+	}
+	for _, at := range slices.Sorted(maps.Keys(whole.ids)) {
+		name := whole.ids[at]
+		p := placement{id: drawn[name], line: 1 + bytes.Count(d.text[:at], []byte("\n"))}
+		if strings.HasPrefix(name, "lone") {
+			p.id, p.secret = "", drawn[name]
+		} else {
+			p.secret = drawn["secret"+strings.TrimLeft(name, "idtemp")]
+		}
+		d.want = append(d.want, p)
+	}
 }
 
-// dressed writes a text as some programs do.
-func dressed(data []byte, how string) []byte {
-	switch how {
-	case "bom":
-		return append([]byte("\xEF\xBB\xBF"), data...)
-	case "crlf":
-		return bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n"))
-	case "cr":
-		return bytes.ReplaceAll(data, []byte("\n"), []byte("\r"))
-	case "utf16le", "utf16be":
-		var order binary.AppendByteOrder = binary.LittleEndian
-		if how == "utf16be" {
-			order = binary.BigEndian
-		}
-		out := order.AppendUint16(nil, 0xFEFF)
-		for _, u := range utf16.Encode([]rune(string(data))) {
-			out = order.AppendUint16(out, u)
-		}
-		return out
-	case "binary": // the lines of the label count its newlines only
-		out := bytes.Repeat([]byte{0, 1, 2, 0xFF}, 300)
-		out = append(out, data...)
-		return append(out, bytes.Repeat([]byte{0, 0x80}, 300)...)
-	default:
-		panic("nobody knows how to write " + how)
+// chop leaves off what joins two parts of a string: an id is expected where its
+// first part stands.
+func chop(text []byte) []byte { return bytes.TrimRight(text, "\"'+. \\\n\t") }
+
+func (p *block) append(text []byte, ids map[int]string) {
+	for at, name := range ids {
+		p.ids[len(p.text)+at] = name
 	}
+	p.text = append(p.text, text...)
+}
+
+// encode is the text of a block and where its ids stand in that.
+func encode(t testing.TB, p *block) ([]byte, map[int]string) {
+	t.Helper()
+	var out []byte
+	var at func(int) int
+	switch p.open {
+	case "base64", "base64url":
+		coding := base64.StdEncoding
+		if p.open == "base64url" {
+			coding = base64.RawURLEncoding
+		}
+		flat := coding.AppendEncode(nil, p.text)
+		out, at = flat, func(i int) int { return i / 3 * 4 }
+		if width, indent := 0, 0; p.arg != "" {
+			_, err := fmt.Sscanf(p.arg+",0", "%d,%d", &width, &indent)
+			if err != nil {
+				t.Fatal(err)
+			}
+			glue := "\n" + strings.Repeat(" ", indent)
+			var lines [][]byte
+			for line := range slices.Chunk(flat, width) {
+				lines = append(lines, line)
+			}
+			out = bytes.Join(lines, []byte(glue))
+			at = func(i int) int { i = i / 3 * 4; return i + i/width*len(glue) }
+		}
+	case "crlf":
+		out = bytes.ReplaceAll(p.text, []byte("\n"), []byte("\r\n"))
+		at = func(i int) int { return i + bytes.Count(p.text[:i], []byte("\n")) }
+	default:
+		little := p.open != "utf16be"
+		wide := func(text []byte) []byte {
+			var b []byte
+			for _, u := range utf16.Encode([]rune(string(text))) {
+				if little {
+					b = append(b, byte(u), byte(u>>8))
+				} else {
+					b = append(b, byte(u>>8), byte(u))
+				}
+			}
+			return b
+		}
+		first := "\ufeff"
+		if p.open == "utf16raw" {
+			first = ""
+		}
+		out = wide([]byte(first + string(p.text)))
+		at = func(i int) int { return len(wide([]byte(first + string(p.text[:i])))) }
+	}
+	ids := map[int]string{}
+	for i, name := range p.ids {
+		ids[at(i)] = name
+	}
+	return out, ids
 }
 
 const (
-	base32Letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-	base64Letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-	hexLetters    = "0123456789abcdef"
+	base32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+	lower  = "abcdefghijklmnopqrstuvwxyz"
+	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	digits = "0123456789"
+	hex    = "0123456789abcdef"
+	alnum  = upper + lower + digits
+	code64 = alnum + "+/"
 )
 
-var wordLetters = base64Letters[:62]
+// random draws what stands in documents, the same for the same seed.
+type random struct{ *rand.Rand }
 
-func letters(r *rand.Rand, n int, of string) string {
+func newRandom(seed string) random {
+	return random{rand.New(rand.NewChaCha8(sha256.Sum256([]byte(seed))))}
+}
+
+func (r random) of(alphabet string, n int) string {
 	b := make([]byte, n)
 	for i := range b {
-		b[i] = of[r.IntN(len(of))]
+		b[i] = alphabet[r.IntN(len(alphabet))]
 	}
 	return string(b)
 }
 
-func chunks(s string, width int) (all []string) {
-	for len(s) > width {
-		all, s = append(all, s[:width]), s[width:]
+func (r random) secret() string { return r.of(code64, 40) }
+
+func (r random) bytes(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(r.Uint32())
 	}
-	return append(all, s)
+	return b
 }
 
-func TestTheCorpusIsLargeEnough(t *testing.T) {
-	kinds, files, keys, paired := map[string]int{}, 0, 0, 0
-	for _, s := range corpus(t, 1) {
-		files++
-		kinds[s.kind] += len(s.keys)
-		for _, k := range s.keys {
-			keys++
-			if k.first == 0 || k.last < k.first {
-				t.Errorf("%s/%s: a key without a place: %+v", s.kind, s.name, k)
-			}
-			if k.id != "" && k.secret != "" {
-				paired++
-			}
+func (r random) junk(t testing.TB, what string, args []string) string {
+	t.Helper()
+	number := func(i int) int {
+		n, err := strconv.Atoi(args[i])
+		if err != nil {
+			t.Fatal(err)
 		}
+		return n
 	}
-	n := 0
-	for _, c := range lookAlikes() {
-		n += len(c.texts)
+	switch what {
+	case "bom":
+		return "\ufeff"
+	case "nul":
+		return strings.Repeat("\x00", number(0))
+	case "byte":
+		return string([]byte{byte(number(0))})
+	case "noise":
+		return string(r.bytes(number(0)))
+	case "junk":
+		alphabet := map[string]string{"hex": hex, "b64": code64, "upper": upper, "alnum": alnum}[args[0]]
+		return r.of(alphabet, number(1))
 	}
-	t.Logf("%d access keys, %d of them with their secret, in %d files of %d kinds; %d look-alikes", keys, paired, files, len(kinds), n)
-	if keys < 200 || len(kinds) < 15 || n < 2000 {
-		t.Error("that is too few to say anything")
+	t.Fatalf("there is no mark {{%s}}", what)
+	return ""
+}
+
+// TestTheCorpusIsLarge keeps the promise that the numbers rest on.
+func TestTheCorpusIsLarge(t *testing.T) {
+	kinds, placements := map[string]bool{}, 0
+	for _, d := range corpus(t, 1) {
+		if len(d.want) == 0 {
+			t.Errorf("%s: no access key stands in %s", d.kind, d.name)
+		}
+		kinds[d.kind] = true
+		placements += len(d.want)
+	}
+	alike := 0
+	for _, l := range lookAlikes(1) {
+		alike += l.n
+	}
+	t.Logf("%d placements in %d kinds of files, %d look-alikes", placements, len(kinds), alike)
+	if len(kinds) < 30 || placements < 250 || alike < 2000 {
+		t.Errorf("%d kinds, %d placements, %d look-alikes: some were lost", len(kinds), placements, alike)
 	}
 }

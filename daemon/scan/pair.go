@@ -2,113 +2,144 @@ package scan
 
 import (
 	"bytes"
-	"math"
-	"regexp"
+	"slices"
 )
 
-// A pair is an id with its secret, an id alone, or a secret that its name tells.
-type pair struct{ id, secret *item }
-
-func (p pair) at() int {
-	if p.id != nil {
-		return p.id.at
-	}
-	return p.secret.at
+// key is an id with the secret that belongs to it, or a lone secret.
+type key struct {
+	id       string
+	at       int // of the id, or of the lone secret
+	secret   string
+	secretAt int
 }
 
-// marked reports whether a person has said that this one may stand there.
-func (p pair) marked(text []byte) bool {
-	for _, i := range []*item{p.id, p.secret} {
-		if i == nil {
-			continue
-		}
-		if from, to := lineAround(text, i.at); bytes.Contains(text[from:to], []byte(Allow)) {
-			return true
+// never is the cost from which on a secret belongs to no id: of about 14 lines.
+const never = 1500
+
+// pair gives each id a secret that stands between it and the next id on either
+// side, so that all together are as near as can be. Pieces are in order.
+func pair(b []byte, all []piece) []key {
+	var ids []piece
+	gaps := [][]piece{nil} // gaps[i] stands before ids[i]
+	for _, p := range all {
+		switch last := len(gaps) - 1; {
+		case p.isID:
+			ids, gaps = append(ids, p), append(gaps, nil)
+		default:
+			gaps[last] = append(gaps[last], p)
 		}
 	}
-	return false
-}
-
-// farthest is how many lines may lie between an id and its secret.
-const farthest = 12
-
-// pairs gives each id the secret that most likely is its own. In most files the
-// secret comes after its id; where it comes before, it does so throughout. So
-// both are tried, and the one that leaves fewer alone is taken.
-func pairs(text []byte, all []item) []pair {
-	after, lost, cost := matched(text, all, false)
-	if before, l, c := matched(text, all, true); l < lost || l == lost && c < cost {
-		return before
-	}
-	return after
-}
-
-// matched goes through the ids in order, and tells how many found no secret and
-// how well those lie that did.
-func matched(text []byte, all []item, before bool) (found []pair, lost, cost int) {
-	taken := make([]bool, len(all))
-	for i := range all {
-		if !all[i].id {
-			continue
+	mates := byOrder(b, ids, gaps)
+	nearest(b, ids, gaps, mates)
+	taken := map[int]bool{}
+	var keys []key
+	for i, id := range ids {
+		k := key{id: id.text, at: id.at}
+		if m := mates[i]; m != nil {
+			k.secret, k.secretAt = m.text, m.at
+			taken[m.at] = true
 		}
-		prev, next := -1, -1
-		for j := i - 1; j >= 0 && !all[j].id && prev < 0; j-- {
-			if !taken[j] {
-				prev = j
+		keys = append(keys, k)
+	}
+	for _, p := range all {
+		if !p.isID && p.aws && !taken[p.at] {
+			keys = append(keys, key{at: p.at, secret: p.text, secretAt: p.at})
+		}
+	}
+	slices.SortStableFunc(keys, func(k, l key) int { return k.at - l.at })
+	return keys
+}
+
+// byOrder pairs ids that stand together with as many secrets that do.
+func byOrder(b []byte, ids []piece, gaps [][]piece) []*piece {
+	mates := make([]*piece, len(ids))
+	for i := 0; i < len(ids); {
+		j := i + 1
+		for j < len(ids) && len(gaps[j]) == 0 {
+			j++
+		}
+		for _, g := range []int{j, i} {
+			if n := j - i; n > 1 && len(gaps[g]) == n && cost(b, ids[i], gaps[g][0]) < never {
+				for k := range n {
+					mates[i+k] = &gaps[g][k]
+				}
+				gaps[g] = nil
+				break
 			}
 		}
-		for j := i + 1; j < len(all) && !all[j].id && next < 0; j++ {
-			next = j
+		i = j
+	}
+	return mates
+}
+
+// choice is the best that can be had up to an id, if of the gap behind it one
+// secret is used already, or none (-1).
+type choice struct {
+	cost int
+	used int
+	own  *piece
+	from *choice
+}
+
+// nearest fills in the mates that are nil, with the least cost for all.
+func nearest(b []byte, ids []piece, gaps [][]piece, mates []*piece) {
+	states := []*choice{{used: -1}}
+	for i, id := range ids {
+		var next []*choice
+		add := func(used int, c choice) {
+			c.used = used
+			for k, old := range next {
+				if old.used == used {
+					if c.cost < old.cost {
+						next[k] = &c
+					}
+					return
+				}
+			}
+			next = append(next, &c)
 		}
-		best, least := -1, math.MaxInt
-		for _, j := range []int{next, prev} {
-			if j < 0 {
+		for _, s := range states {
+			if mates[i] != nil {
+				add(-1, choice{cost: s.cost, own: mates[i], from: s})
 				continue
 			}
-			c, near := distance(text, all[i], all[j])
-			if before == (j > i) {
-				c++
+			add(-1, choice{cost: s.cost + never, from: s})
+			for k := range few(gaps[i]) {
+				if p := &gaps[i][len(gaps[i])-1-k]; len(gaps[i])-1-k != s.used {
+					add(-1, choice{cost: s.cost + cost(b, id, *p), own: p, from: s})
+				}
 			}
-			if near && c < least {
-				best, least = j, c
+			for k := range few(gaps[i+1]) {
+				p := &gaps[i+1][k]
+				add(k, choice{cost: s.cost + cost(b, id, *p), own: p, from: s})
 			}
 		}
-		p := pair{id: &all[i]}
-		if best >= 0 {
-			taken[best], p.secret = true, &all[best]
-			cost += least
-		} else {
-			lost++
-		}
-		if p.secret != nil || !capitalWord(p.id.text) {
-			found = append(found, p)
-		}
+		states = next
 	}
-	for i := range all {
-		if from, to := lineAround(text, all[i].at); !all[i].id && !taken[i] && namesSecret(text[from:to]) {
-			found = append(found, pair{secret: &all[i]})
-		}
+	best := slices.MinFunc(states, func(a, b *choice) int { return a.cost - b.cost })
+	for i := len(ids) - 1; i >= 0; i-- {
+		mates[i], best = best.own, best.from
 	}
-	return found, lost, cost
 }
 
-var speaks = regexp.MustCompile(`(?i)secret|passw|pwd|private|aws`)
+// few is how many secrets of a gap are looked at from one side.
+func few(gap []piece) int { return min(len(gap), 4) }
 
-// distance tells how far a secret lies from an id, more if its line says nothing
-// of what it is, and whether that is near enough.
-func distance(text []byte, id, secret item) (cost int, near bool) {
-	from, to := min(id.to, secret.to), max(id.at, secret.at)
-	if from > to { // of one piece of base64
-		return 0, true
+// cost tells how little a secret seems to belong to an id.
+func cost(b []byte, id, s piece) int {
+	if max(id.at-s.at, s.at-id.at) > reach {
+		return never
 	}
-	between := text[from:to]
-	n := lines(between)
-	cost = 10*n + len(between)/100
-	if a, b := lineAround(text, secret.at); n > 0 && !speaks.Match(text[a:b]) {
-		cost += 50
+	text := b[min(id.at, s.at):max(id.at, s.at)]
+	n := 100*bytes.Count(text, newline) + len(text)/16
+	for _, end := range []string{"\n\n", "\n[", "}", "=======\n"} {
+		if bytes.Contains(text, []byte(end)) {
+			n += 300
+			break
+		}
 	}
-	if bytes.Contains(between, []byte("\n\n")) || bytes.Contains(between, []byte("\n[")) {
-		cost += 30
+	if s.named {
+		n -= 90
 	}
-	return cost, n <= farthest
+	return min(max(n, 0), never)
 }

@@ -1,107 +1,172 @@
 package scan
 
 import (
-	"bytes"
-	"regexp"
+	"encoding/base64"
+	"math/bits"
 	"strings"
 )
 
-// The shapes are those of IAM's unique ids and of what CreateAccessKey answers;
-// AWS documents the prefixes (IAM reference, reference_identifiers) and neither
-// alphabet nor length, which have not changed since 2006.
-const (
-	idLen     = 20
-	secretLen = 40
+const idLen, secretLen = 20, 40
 
-	longTerm  = "AKIA" // what an id begins with
-	temporary = "ASIA"
-)
+func isBase32(c byte) bool { return c >= 'A' && c <= 'Z' || c >= '2' && c <= '7' }
 
-func isUpper(c byte) bool  { return 'A' <= c && c <= 'Z' }
-func isLower(c byte) bool  { return 'a' <= c && c <= 'z' }
-func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
-func isLetter(c byte) bool { return isUpper(c) || isLower(c) || isDigit(c) }
-func isBase32(c byte) bool { return isUpper(c) || '2' <= c && c <= '7' }
-func isBase64(c byte) bool { return base64Digits[c] }
-
-var base64Digits = func() (is [256]bool) {
-	for c := range 256 {
-		is[c] = isLetter(byte(c)) || c == '+' || c == '/'
+// setOf is a set of bytes.
+func setOf(s string) (set [256]bool) {
+	for i := range len(s) {
+		set[s[i]] = true
 	}
-	return is
-}()
-
-// placeholders are words that no id has by chance: one of five letters stands in
-// one id of two million.
-var placeholders = []string{"EXAMPLE", "XXXX", "SAMPLE", "PLACEHOLDER", "REPLACE", "CHANGEME", "YOUR", "FAKE", "DUMMY", "TEST", "REDACTED", "ACCESSKEY"}
-
-// plausibleID reports whether what has an id's shape may be one that AWS made:
-// at random, and so neither a word of a person nor a row of the alphabet.
-func plausibleID(id string) bool {
-	random := id[len(longTerm):]
-	for _, p := range placeholders {
-		if strings.Contains(random, p) {
-			return false
-		}
-	}
-	seen, row := map[byte]bool{}, 1
-	for i := range len(random) {
-		seen[random[i]] = true
-		if i > 0 && random[i] == random[i-1]+1 {
-			if row++; row >= 5 {
-				return false
-			}
-		} else {
-			row = 1
-		}
-	}
-	return len(seen) >= 7
+	return set
 }
 
-// capitalWord reports whether an id is likely to be words in capital letters,
-// such as ASIAPACIFICSOUTHEAST: those have no digits, and vowels everywhere. One
-// real id of two hundred is taken for that, if no secret stands by it.
-func capitalWord(id string) bool {
-	if strings.ContainsAny(id, "234567") {
+const lettersAndDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+var alnums, words, base64s, base64URLs = setOf(lettersAndDigits), setOf(lettersAndDigits + "_"), setOf(lettersAndDigits + "+/"), setOf(lettersAndDigits + "+/-_")
+
+func isAlnum(c byte) bool     { return alnums[c] }
+func isWord(c byte) bool      { return words[c] }
+func isBase64(c byte) bool    { return base64s[c] }
+func isBase64URL(c byte) bool { return base64URLs[c] }
+
+// hasID says whether b begins with an id: AKIA and 16 of base32, or ASIA.
+func hasID(b []byte) bool {
+	if len(b) < idLen || string(b[:4]) != "AKIA" && string(b[:4]) != "ASIA" {
 		return false
 	}
-	run := 0
-	for i := range len(id) {
-		if run++; strings.IndexByte("AEIOUY", id[i]) >= 0 {
-			run = 0
-		} else if run > 4 {
+	for _, c := range b[4:idLen] {
+		if !isBase32(c) {
 			return false
 		}
 	}
 	return true
 }
 
-// plausibleSecret reports whether what has a secret's shape is as random as one:
-// no hash in hexadecimal, no path, no name.
-func plausibleSecret(s []byte) bool {
-	var seen [256]bool
-	upper, lower, digits, distinct, words := 0, 0, 0, 0, 0
-	for i, c := range s {
-		if !seen[c] {
-			seen[c] = true
-			distinct++
+// madeUp are words of which people make an id that is none. EXAMPLE alone is
+// enough: the ids of AWS's documentation end in it.
+var madeUp = []string{"EXAMPLE", "ACCESS", "SECRET", "PLACEHOLDER", "REDACTED", "SAMPLE", "DUMMY", "REMOVED", "CHANGEME",
+	"FAKE", "TEST", "YOUR", "KEYID", "KEY", "THIS", "NOTAREAL", "REAL", "HERE", "MOCK", "INVALID", "NOT", "VALUE", "REPLACE", "WITH"}
+
+// walks are the orders in which keys are typed by who needs just some.
+var walks = []string{"ABCDEFGHIJKLMNOPQRSTUVWXYZ", "234567", "QWERTYUIOPASDFGHJKLZXCVBNM"}
+
+// common are the pairs of letters that most of English is made of.
+const common = "TH HE IN ER AN RE ND ON EN AT OU ED HA TO OR IT IS HI ES NG ST AR TE SE ME VE AL NT TI AS LE IO IC EA UR CE DE"
+
+// isProse says whether letters are words, as behind ASIA in a name of a region:
+// five common pairs stand in them, where letters that are drawn have less than one.
+func isProse(letters string) bool {
+	n := 0
+	for i := 1; i < len(letters); i++ {
+		if letters[i] < 'A' {
+			return false
 		}
-		switch {
-		case isUpper(c):
-			upper++
-		case isDigit(c):
-			digits++
-		case isLower(c):
-			lower++
-			if i > 0 && isLower(s[i-1]) {
-				words++ // six of them are usual, and two dozen in a path
-			}
+		if strings.Contains(common, letters[i-1:i+1]) {
+			n++
 		}
 	}
-	return upper >= 4 && lower >= 4 && digits >= 1 && distinct >= 18 && words <= 20 && !bytes.Contains(s, []byte("EXAMPLE"))
+	return n > 4
 }
 
-var secretsName = regexp.MustCompile(`(?i)aws[\w. -]{0,24}secret|secret[_.-]?access[_.-]?key`)
+// steps are the letters that follow each other in a walk, forth or back.
+var steps = func() map[[2]byte]bool {
+	set := map[[2]byte]bool{}
+	for _, w := range walks {
+		for i := 1; i < len(w); i++ {
+			set[[2]byte{w[i-1], w[i]}], set[[2]byte{w[i], w[i-1]}] = true, true
+		}
+	}
+	return set
+}()
 
-// namesSecret reports whether a line speaks of a secret access key of AWS.
-func namesSecret(line []byte) bool { return secretsName.Match(line) }
+// isPlaceholder says whether an id stands for one: words, one or few letters again
+// and again, alphabets. Of drawn ids less than one in 20,000 is such.
+func isPlaceholder(id string) bool {
+	tail, seen, walked, spelt := id[4:], uint64(0), 0, 0
+	for i := range len(tail) {
+		seen |= 1 << (tail[i] - '2')
+		if i > 0 && (tail[i] == tail[i-1] || steps[[2]byte{tail[i-1], tail[i]}]) {
+			walked++
+		}
+	}
+	for rest := tail; rest != ""; {
+		n := 1
+		for _, word := range madeUp {
+			if strings.HasPrefix(rest, word) {
+				n = max(n, len(word))
+			}
+		}
+		if n > 1 {
+			spelt += n
+		}
+		rest = rest[n:]
+	}
+	return id[1] == 'S' && isProse(tail) || bits.OnesCount64(seen) < 6 || walked > 9 || spelt > 6
+}
+
+// isSecret says whether 40 characters look drawn: letters of both cases, and
+// digits, in no order. Hashes, paths, names in code and base64 of text do not. Of drawn
+// secrets one in 2,000 is missed, and less where the name speaks for it.
+func isSecret(s []byte, named bool) bool {
+	var lower, upper, digit, changes, least = 0, 0, 0, 0, 14
+	var seen [2]uint64
+	var before *int
+	for _, c := range s {
+		var kind *int
+		switch {
+		case c >= 'a' && c <= 'z':
+			kind = &lower
+		case c >= 'A' && c <= 'Z':
+			kind = &upper
+		case c >= '0' && c <= '9':
+			kind = &digit
+		default:
+			continue // of a path as of a secret
+		}
+		seen[c>>6] |= 1 << (c & 63)
+		if *kind++; kind != before && before != nil {
+			changes++
+		}
+		before = kind
+	}
+	if named {
+		least = 12
+	} else if digit == 0 {
+		least = 16
+	}
+	return lower > 0 && upper > 0 && changes >= least && bits.OnesCount64(seen[0])+bits.OnesCount64(seen[1]) > 15 && !isText(s) &&
+		!strings.Contains(string(s), "EXAMPLE")
+}
+
+// isText says whether s is base64 of what a person can read.
+func isText(s []byte) bool {
+	plain, err := base64.StdEncoding.AppendDecode(nil, s)
+	for _, c := range plain {
+		if c < ' ' && c != '\n' && c != '\t' || c > '~' {
+			return false
+		}
+	}
+	return err == nil
+}
+
+// looksDrawn says whether a run beside an id makes it a part of longer base64.
+func looksDrawn(run []byte) bool {
+	if len(run) < 12 {
+		return false
+	}
+	var lower, upper bool
+	for _, c := range run {
+		lower, upper = lower || c >= 'a' && c <= 'z', upper || c >= 'A' && c <= 'Z'
+	}
+	return lower && upper
+}
+
+var nameSeams = strings.NewReplacer("_", "", "-", "", ".", "")
+
+// isAWSName says whether a name in lower case is one of a secret of AWS, whatever
+// its style: aws_secret_access_key, SecretAccessKey, AWS_SECRET, cloud.aws.secretKey.
+func isAWSName(name string) bool {
+	name = nameSeams.Replace(name)
+	if !strings.Contains(name, "aws") && !strings.Contains(name, "amazon") {
+		return name == "secretaccesskey" || name == "s3secretaccesskey"
+	}
+	return strings.HasSuffix(name, "secret") || strings.Contains(name, "secretkey") || strings.Contains(name, "secretaccesskey")
+}

@@ -112,11 +112,10 @@ func (w *Walk) read(ctx context.Context, one *sync.Mutex, path, below string) {
 	}
 	defer f.Close()
 	w.Files.Add(1)
-	err = scan.Text(&counted{ctx, f, w.Bytes}, func(found scan.Found) error {
+	err = scan.Text(&counted{ctx, f, w.Bytes}, func(found scan.Found) {
 		one.Lock()
 		defer one.Unlock()
 		w.Found(below, found)
-		return nil
 	})
 	if err != nil && ctx.Err() == nil {
 		w.trouble(one, below, err)

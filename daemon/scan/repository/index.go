@@ -69,7 +69,7 @@ func (r *Repo) inIndex(ctx context.Context, read func(io.Reader) error, args ...
 
 func (r *Repo) blob(ctx context.Context, object string, found func(scan.Found)) error {
 	return r.stream(ctx, nil, func(out io.Reader) error {
-		return scan.Text(out, func(f scan.Found) error { found(f); return nil })
+		return scan.Text(out, found)
 	}, "cat-file", "blob", object)
 }
 

@@ -127,7 +127,7 @@ func contents(out io.Reader, read func(int64), found func(object string, f scan.
 				return err
 			}
 		}
-		if err := scan.Text(text, func(f scan.Found) error { found(words[0], f); return nil }); err != nil {
+		if err := scan.Text(text, func(f scan.Found) { found(words[0], f) }); err != nil {
 			return err
 		}
 		if body.N > 0 {

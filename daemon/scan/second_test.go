@@ -1,4 +1,4 @@
-package scan
+package scan_test
 
 import (
 	"bytes"
@@ -7,28 +7,31 @@ import (
 	"strings"
 	"testing"
 	"text/tabwriter"
+
+	"github.com/awskeyd/awskeyd/daemon/scan"
 )
 
 // misses and alarms are what the finder does wrong in the corpus, and why it
 // stays so.
 var (
 	misses = map[string]string{
-		"wrapped/twice.yaml": "base64 within base64 leaves none of the traces that are looked for; to look for its own would cost each search a third of its speed",
+		"wrapped/twice.yaml": "base64 within base64 leaves none of the traces that are looked for",
+		"lone/main.tf":       "only a comment on the secret's line tells what it is",
 	}
 	alarms = map[string]string{}
 )
 
-func all(t testing.TB, data []byte) (found []Found) {
+func all(t testing.TB, data []byte) (found []scan.Found) {
 	t.Helper()
-	if err := Text(bytes.NewReader(data), func(f Found) error { found = append(found, f); return nil }); err != nil {
+	if err := scan.Text(bytes.NewReader(data), func(f scan.Found) { found = append(found, f) }); err != nil {
 		t.Fatal(err)
 	}
 	return found
 }
 
-// TestPrecisionAndRecall holds the finder against the corpus and prints the
-// figures: go test -v -run TestPrecisionAndRecall ./daemon/scan
-func TestPrecisionAndRecall(t *testing.T) {
+// TestPrecisionAndRecallOfTheSecond holds the finder against the second corpus and
+// prints the figures.
+func TestPrecisionAndRecallOfTheSecond(t *testing.T) {
 	type row struct{ placed, found, paired, pairs, false int }
 	rows := map[string]*row{}
 	var kinds []string
@@ -48,7 +51,7 @@ func TestPrecisionAndRecall(t *testing.T) {
 			if k.secret != "" {
 				r.pairs++
 			}
-			i := slices.IndexFunc(got, func(f Found) bool { return f.AccessKeyID == k.id && f.Line >= k.first && f.Line <= k.last })
+			i := slices.IndexFunc(got, func(f scan.Found) bool { return f.AccessKeyID == k.id && f.Line >= k.first && f.Line <= k.last })
 			switch {
 			case i < 0:
 				if misses[where] == "" {
@@ -122,7 +125,7 @@ func TestOtherKeysAreFoundAsWell(t *testing.T) {
 			got := all(t, s.data)
 			for _, k := range s.keys {
 				placed++
-				i := slices.IndexFunc(got, func(f Found) bool { return f.AccessKeyID == k.id && f.Line >= k.first && f.Line <= k.last })
+				i := slices.IndexFunc(got, func(f scan.Found) bool { return f.AccessKeyID == k.id && f.Line >= k.first && f.Line <= k.last })
 				switch {
 				case misses[s.kind+"/"+s.name] != "":
 				case i < 0:
