@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -48,7 +50,11 @@ func (d *doctor) configuration(context.Context) {
 		d.say("error", "config", "mend it; the last good configuration stays in force while the service runs", "%v", err)
 		return
 	}
-	d.say("ok", "config", "", "%s can be read, and nobody else can write it", path)
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		d.say("ok", "config", "", "there is no %s, and none is needed", path)
+	} else {
+		d.say("ok", "config", "", "%s can be read, and nobody else can write it", path)
+	}
 	d.proxies(c)
 }
 
