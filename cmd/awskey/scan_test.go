@@ -29,6 +29,20 @@ func TestTheREADMEShowsAScan(t *testing.T) {
 	}
 }
 
+// TestOurOwnFilesHoldNoKey but those that .awskey-allow names.
+func TestOurOwnFilesHoldNoKey(t *testing.T) {
+	s := &search{noHistory: true, gitignore: true, workers: 2, trouble: func(path string, err error) { t.Error(path, err) }}
+	if err := s.paths(t.Context(), []string{"../.."}); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range s.findings() {
+		t.Errorf("%s:%d: %s", f.path, f.line, short(f.id))
+	}
+	if s.files.Load() < 300 {
+		t.Errorf("only %d files were looked at", s.files.Load())
+	}
+}
+
 // FuzzSource: whatever is typed after --from, and whatever a path is.
 func FuzzSource(f *testing.F) {
 	for _, text := range []string{"a:1", "abcdef0:a:1", `C:\x:3`, "::", "a:b:99999999999", "\xff:1", "-x:1"} {
