@@ -94,7 +94,7 @@ func (s *scanning) run(ctx context.Context, paths []string) error {
 		s.document(sarifOf(found))
 	case s.json:
 		s.document(scanned{Findings: documents(found)})
-	default:
+	case ctx.Err() == nil || len(found) > 0:
 		s.show(found)
 	}
 	if err != nil && ctx.Err() == nil {
