@@ -80,6 +80,8 @@ func (s *scanning) ours(ctx context.Context) map[string]version {
 // remedyOf is what to type, or nothing.
 func (s *scanning) remedyOf(f *finding) string {
 	switch {
+	case s.staged:
+		return "git restore --staged " + quoteWord(f.path)
 	case f.state == stateDeleted:
 		return ""
 	case f.name != "" && f.state == stateInactive:
@@ -96,10 +98,8 @@ func (s *scanning) remedyOf(f *finding) string {
 		return "aws sts get-access-key-info --access-key-id " + f.id
 	case f.path == "":
 		return ""
-	case f.now && !s.staged:
-		return "awskey add NAME --from " + quoteWord(fmt.Sprintf("%s:%d", f.path, f.line))
 	case f.now:
-		return "git restore --staged " + quoteWord(f.path)
+		return "awskey add NAME --from " + quoteWord(fmt.Sprintf("%s:%d", f.path, f.line))
 	default:
 		return "awskey add NAME --from " + quoteWord(fmt.Sprintf("%.12s:%s:%d", f.commit, f.path, f.line))
 	}
@@ -112,8 +112,12 @@ func (f *finding) meaning() string {
 		return "it was " + f.name + "'s and is deleted at AWS: nothing to fear"
 	case f.name != "" && f.state == stateInactive:
 		return "it is " + f.name + "'s, inactive already, and will be deleted"
+	case f.name != "" && f.staged:
+		return "it is " + f.name + "'s and works: keep it out of the commit"
 	case f.name != "":
 		return "it is " + f.name + "'s and works: give it no grace"
+	case f.staged:
+		return "keep it out of the commit"
 	case strings.HasPrefix(f.id, "ASIA"):
 		return "it is temporary and ends by itself, 36 hours after it was made at the latest"
 	case f.id == "":

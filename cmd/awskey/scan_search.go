@@ -28,6 +28,7 @@ type finding struct {
 	paired bool
 	print  string // tells this key from others
 	now    bool   // it stands in a working file, or in the index
+	staged bool   // in the index, and in no commit yet
 
 	commit string // the first that has it there; empty: none has
 	author time.Time
@@ -288,7 +289,8 @@ func (s *search) index(ctx context.Context) error {
 	}
 	for _, k := range staged {
 		if p := s.placed(k.Found); !allow.has(k.Path, p.id) {
-			s.add(filepath.FromSlash(k.Path), p).now = true
+			f := s.add(filepath.FromSlash(k.Path), p)
+			f.now, f.staged = true, true
 		}
 	}
 	return nil
