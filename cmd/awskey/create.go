@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -114,51 +113,4 @@ func (a *adding) created(r api.AddResult) {
 	}
 	a.printf("%s is made, proved at AWS and in the store\n", r.Key.Name)
 	a.learnt(r.Key)
-}
-
-// completing bounds how long a person who pressed Tab waits.
-func completing(cmd *cobra.Command) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(cmd.Context(), 2*time.Second)
-}
-
-// completeKey offers the names of the keys.
-func (a *app) completeKey(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-	ctx, cancel := completing(cmd)
-	defer cancel()
-	s, err := a.status(ctx)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var names []string
-	for _, k := range s.Keys {
-		names = append(names, k.Name)
-	}
-	return beginning(names, typed), cobra.ShellCompDirectiveNoFileComp
-}
-
-// completeUser offers the IAM users that the administrator's key may list; an
-// administrator who may not is offered none.
-func (a *app) completeUser(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-	with, err := cmd.Flags().GetString("with")
-	if err != nil || !helper.ValidName(with) {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	ctx, cancel := completing(cmd)
-	defer cancel()
-	users, err := a.daemon.Users(ctx, with)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	return beginning(users.Names, typed), cobra.ShellCompDirectiveNoFileComp
-}
-
-// beginning are the words that go on what was typed. A name that could steer
-// the terminal is none.
-func beginning(words []string, typed string) (list []string) {
-	for _, w := range words {
-		if strings.HasPrefix(w, typed) && userName.MatchString(w) {
-			list = append(list, w)
-		}
-	}
-	return list
 }

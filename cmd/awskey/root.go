@@ -95,8 +95,9 @@ func (a *app) root() *cobra.Command {
 		a.renameCmd(), a.removeCmd(), a.ejectCmd(),
 		a.lockCmd(), a.unlockCmd(),
 		a.historyCmd(), a.logsCmd(), a.policyCmd(), a.storeCmd(), a.doctorCmd(), a.scanCmd(), a.versionCmd(),
-		a.demoCmd(),
+		a.completionCmd(), a.demoCmd(),
 	}
+	a.completions()
 	root.AddCommand(a.verbs...)
 	for _, verb := range notBuilt {
 		root.AddCommand(notBuiltCmd(verb))

@@ -9,7 +9,7 @@ import (
 
 // notBuilt are verbs that are promised and do not exist yet: known, so that
 // nobody takes them for a typing error, and in no help text.
-var notBuilt = []string{"service", "completion"}
+var notBuilt = []string{"service"}
 
 // notBuiltCmd takes any words and flags after the verb: whatever was meant is not
 // there.
