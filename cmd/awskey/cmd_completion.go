@@ -16,7 +16,7 @@ func (a *app) completionCmd() *cobra.Command {
 names of the keys and AWS profiles that there are at that moment. bash needs its
 package bash-completion.`,
 		Example: `  awskey completion bash > ~/.local/share/bash-completion/completions/awskey
-  awskey completion zsh > ~/.zfunc/_awskey   # a folder of $fpath, before compinit
+  awskey completion zsh > ~/.zfunc/_awskey      # in $fpath, before compinit
   awskey completion fish > ~/.config/fish/completions/awskey.fish
   awskey completion powershell | Out-String | Invoke-Expression`,
 		ValidArgs: shells,
