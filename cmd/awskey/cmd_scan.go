@@ -88,29 +88,30 @@ func (s *scanning) run(ctx context.Context, paths []string) error {
 		return s.cannot(err)
 	}
 	found := s.search.findings()
-	err = errors.Join(err, s.judge(ctx, found))
+	err = s.judge(ctx, found)
+	if ctx.Err() != nil {
+		err = &api.Error{Code: "stopped", Message: "stopped after " + s.search.extent() + "; what was found so far is all that was shown", Exit: helper.ExitFailed}
+	}
 	switch {
+	case err != nil && (s.json || s.sarif): // one document, and never a part that passes for the whole
 	case s.sarif:
 		s.document(sarifOf(found))
 	case s.json:
 		s.document(scanned{Findings: documents(found)})
-	case ctx.Err() == nil || len(found) > 0:
+	case err == nil || len(found) > 0:
 		s.show(found)
 	}
-	if err != nil && ctx.Err() == nil {
-		return err
+	if err == nil && len(found) > 0 {
+		err = silent(helper.ExitFailed)
 	}
-	if ctx.Err() != nil {
-		return &api.Error{Code: "stopped", Message: "stopped after " + s.search.extent() + "; what was found so far is all that was shown", Exit: helper.ExitFailed}
-	}
-	if len(found) > 0 {
-		return silent(helper.ExitFailed)
-	}
-	return nil
+	return err
 }
 
 // cannot says what keeps from looking.
 func (s *scanning) cannot(err error) error {
+	if e, ok := errors.AsType[*api.Error](err); ok { // of the allow file
+		return e
+	}
 	e := &api.Error{Code: "scan", Message: "cannot look for access keys: " + err.Error(), Exit: helper.ExitFailed}
 	switch {
 	case errors.Is(err, repository.ErrNone):

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/awskeyd/awskeyd/daemon/scan"
@@ -41,20 +42,33 @@ func (r *Repo) Staged(ctx context.Context) ([]Staged, error) {
 	if err != nil {
 		return nil, err
 	}
+	var wanted strings.Builder
+	for _, c := range changes {
+		wanted.WriteString(c.now + "\n")
+		if strings.Trim(c.old, "0") != "" {
+			wanted.WriteString(c.old + "\n")
+		}
+	}
+	found := map[string][]scan.Found{} // by object; one that is asked for twice is told twice
+	if err := r.stream(ctx, strings.NewReader(wanted.String()), func(out io.Reader) error {
+		return contents(out, func(int64) {}, func(object string, f scan.Found) {
+			if !slices.ContainsFunc(found[object], func(g scan.Found) bool { return g.Fingerprint() == f.Fingerprint() && g.Line == f.Line }) {
+				found[object] = append(found[object], f)
+			}
+		})
+	}, "cat-file", "--batch", "--buffer"); err != nil {
+		return nil, err
+	}
 	var staged []Staged
 	for _, c := range changes {
 		before := map[string]bool{}
-		if strings.Trim(c.old, "0") != "" {
-			if err := r.blob(ctx, c.old, func(f scan.Found) { before[f.Fingerprint()] = true; f.Secret.Wipe() }); err != nil {
-				return nil, err
-			}
+		for _, f := range found[c.old] {
+			before[f.Fingerprint()] = true
 		}
-		if err := r.blob(ctx, c.now, func(f scan.Found) {
+		for _, f := range found[c.now] {
 			if !before[f.Fingerprint()] {
 				staged = append(staged, Staged{c.path, f})
 			}
-		}); err != nil {
-			return nil, err
 		}
 	}
 	return staged, nil
@@ -65,12 +79,6 @@ func (r *Repo) inIndex(ctx context.Context, read func(io.Reader) error, args ...
 	hook := *r
 	hook.hook = true
 	return hook.stream(ctx, nil, read, args...)
-}
-
-func (r *Repo) blob(ctx context.Context, object string, found func(scan.Found)) error {
-	return r.stream(ctx, nil, func(out io.Reader) error {
-		return scan.Text(out, found)
-	}, "cat-file", "blob", object)
 }
 
 // At reads a file as a commit has it, its path from the top.
