@@ -26,6 +26,7 @@ type app struct {
 	daemon   *api.Client      // whether one listens shows at the first request
 	verbs    []*cobra.Command // what is built, in the order of the help
 	json     bool
+	noHelp   error // --help was typed behind a word that is no verb; cobra takes no error for it
 	writeErr error // the first failure to write to stdout
 }
 
@@ -54,6 +55,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	// Never nil: cobra would take the process's own arguments.
 	root.SetArgs(append([]string{}, args...))
 	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = a.noHelp
+	}
 	if err == nil && a.writeErr != nil {
 		err = fmt.Errorf("could not write the answer: %w", a.writeErr)
 	}
@@ -87,7 +91,13 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(cmd, err.Error())
 	})
-	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { a.help(cmd) })
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		if words := cmd.Flags().Args(); cmd == root && len(words) > 0 {
+			a.noHelp = unknownVerb(root, words[0])
+			return
+		}
+		a.help(cmd)
+	})
 	root.SetHelpCommand(a.helpCmd())
 	a.verbs = []*cobra.Command{
 		a.initCmd(), a.addCmd(), a.listCmd(), a.statusCmd(),
