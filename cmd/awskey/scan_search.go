@@ -198,22 +198,18 @@ func shown(root, below string) string {
 	return filepath.Join(root, below)
 }
 
-// within is a path below a folder, with slashes; what links lead to is the same.
+// within is a path below a folder, with slashes, wherever links lead to.
 func within(folder, path string) string {
 	real := func(p string) string {
 		if abs, err := filepath.Abs(p); err == nil {
 			p = abs
 		}
-		dir, err := filepath.EvalSymlinks(filepath.Dir(p))
-		if err != nil {
-			return p
+		if resolved, err := filepath.EvalSymlinks(p); err == nil {
+			p = resolved
 		}
-		return filepath.Join(dir, filepath.Base(p))
+		return p
 	}
-	if resolved, err := filepath.EvalSymlinks(folder); err == nil {
-		folder = resolved
-	}
-	below, err := filepath.Rel(real(filepath.Join(folder, ".")), real(path))
+	below, err := filepath.Rel(real(folder), real(path))
 	if err != nil {
 		return filepath.ToSlash(path)
 	}

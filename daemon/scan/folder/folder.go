@@ -35,6 +35,10 @@ type Walk struct {
 // read, and with the context's error when that ends first. Memory does not grow
 // with the files.
 func (w *Walk) Run(ctx context.Context, root string) error {
+	root, err := filepath.EvalSymlinks(root) // a link that a person names is meant
+	if err != nil {
+		return err
+	}
 	info, err := os.Stat(root)
 	if err != nil {
 		return err

@@ -26,6 +26,7 @@ func TestOddFiles(t *testing.T) {
 		os.Symlink(filepath.Join(outside, "secret"), filepath.Join(root, "link")),
 		os.Symlink(outside, filepath.Join(root, "folder")),
 		os.Symlink(".", filepath.Join(root, "round")),
+		os.Symlink("fine", filepath.Join(root, "to fine")),
 		syscall.Mkfifo(filepath.Join(root, "pipe"), 0o666),
 		os.Chmod(root, 0o755), os.Chmod(filepath.Join(root, "unreadable"), 0), os.Chmod(filepath.Join(root, "closed"), 0),
 	} {
@@ -66,6 +67,12 @@ const rootVariable = "AWSKEY_TEST_ROOT"
 
 func checkOdd(t *testing.T, root string) {
 	t.Helper()
+	if found, _, err := walked(t, filepath.Join(root, "round"), nil); err != nil || len(found) != 1 {
+		t.Errorf("a link that was named: %q, %v", found, err)
+	}
+	if found, _, err := walked(t, filepath.Join(root, "to fine"), nil); err != nil || len(found) != 1 {
+		t.Errorf("a link to a file that was named: %q, %v", found, err)
+	}
 	found, trouble, err := walked(t, root, nil)
 	if err != nil || !slices.Equal(found, []string{"fine:1:" + key(4)}) || !slices.Equal(trouble, []string{"closed: permission denied", "unreadable: permission denied"}) {
 		t.Errorf("%q, %q, %v", found, trouble, err)
