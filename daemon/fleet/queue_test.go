@@ -34,7 +34,7 @@ func TestQueueKeepsOrder(t *testing.T) {
 			put(i, base+at())
 		}
 		again := rapid.IntRange(0, 30).Draw(t, "again")
-		q.run(first+10, func(event int, m moment) {
+		q.run(first+3+3*again+1, func(event int, m moment) {
 			i := slices.IndexFunc(want, func(o one) bool { return o.event == event && !slices.Contains(got, o) })
 			got = append(got, want[i])
 			if second(m) != want[i].second {
@@ -43,7 +43,7 @@ func TestQueueKeepsOrder(t *testing.T) {
 			if again--; again >= 0 {
 				put(event, m+at())
 			}
-		}, func() bool { return false })
+		}, func() bool { return len(got) == len(want) })
 		slices.SortFunc(want, func(a, b one) int {
 			if a.second != b.second {
 				return int(a.second - b.second)
