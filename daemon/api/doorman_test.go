@@ -291,6 +291,25 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// TestWhoHasJustComeIsAnswered: a program that has connected and not asked yet when
+// the daemon is told to stop. An upgrade refuses nobody.
+func TestWhoHasJustComeIsAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, stop := inBubble(t, &fake{}, quiet(), nil)
+		conn := l.dial()
+		synctest.Wait()
+		var client sync.WaitGroup
+		client.Go(func() {
+			time.Sleep(patience / 2)
+			if got := get10(conn, "GET /v1/keys/work HTTP/1.0\r\n\r\n"); !strings.Contains(got, `"name":"work"`) {
+				t.Errorf("answered with %q", got)
+			}
+		})
+		stop()
+		client.Wait()
+	})
+}
+
 // TestSlowReader: a stream whose reader stopped reading is ended, not waited
 // for.
 func TestSlowReader(t *testing.T) {

@@ -78,14 +78,16 @@ func (s *server) serve(ctx context.Context, d *doorman) error {
 		return fmt.Errorf("the socket %s broke: %w", d.Addr(), err)
 	case <-ctx.Done():
 	}
-	d.hurry()
-	graceful, cancel := context.WithTimeout(base, stopWithin-500*time.Millisecond)
-	defer cancel()
-	if srv.Shutdown(graceful) != nil {
-		cut()
-		_ = srv.Close()
-	}
+	// Not by Shutdown: from its first moment on net/http drops a request that it has
+	// just read, without a word (Go 1.26, conn.serve).
+	_ = d.Close()
 	<-broken
+	srv.SetKeepAlivesEnabled(false)
+	d.hurry()
+	if !d.empty(stopWithin - 500*time.Millisecond) {
+		cut()
+	}
+	_ = srv.Close()
 	s.settle(d, 500*time.Millisecond)
 	return nil
 }
