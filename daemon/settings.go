@@ -58,7 +58,7 @@ func (d *Daemon) awsFor() func(string) (keys.AWS, error) {
 	fixed := d.inForce()
 	return func(key string) (keys.AWS, error) {
 		a := fixed.AWS(key)
-		c, err := awsapi.New(awsapi.Config{Region: a.Region, EndpointURL: a.EndpointURL, Proxy: a.Proxy, CABundle: a.CABundle, FIPS: a.FIPS, Version: api.Version()})
+		c, err := awsapi.New(awsapi.Config{Region: a.Region, EndpointURL: a.EndpointURL, Proxy: a.Proxy, NoProxy: a.NoProxy, CABundle: a.CABundle, FIPS: a.FIPS, Version: api.Version()})
 		if err != nil {
 			return nil, err
 		}

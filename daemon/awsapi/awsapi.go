@@ -20,6 +20,7 @@ import (
 type Config struct {
 	Region      string // chooses the partition and the STS endpoint; empty is us-east-1
 	EndpointURL string // replaces every endpoint; plain http only on loopback
+	NoProxy     string // hosts that are reached without Proxy, in the form of NO_PROXY
 	Proxy       string // URL of an HTTP proxy; empty is none, also when HTTPS_PROXY is set
 	CABundle    string // path of a PEM file that is trusted beside the system's roots
 	FIPS        bool

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/xml"
 	"errors"
+	"golang.org/x/net/http/httpproxy"
 	"io"
 	"net"
 	"net/http"
@@ -60,11 +61,12 @@ func newWire(cfg Config, r route) *wire {
 	}
 	t.Protocols.SetHTTP1(true)
 	if r.proxy != nil {
+		through := (&httpproxy.Config{HTTPProxy: r.proxy.String(), HTTPSProxy: r.proxy.String(), NoProxy: cfg.NoProxy}).ProxyFunc()
 		t.Proxy = func(req *http.Request) (*url.URL, error) {
 			if loopback(req.URL.Hostname()) {
 				return nil, nil // the proxy's loopback is not ours
 			}
-			return r.proxy, nil
+			return through(req.URL)
 		}
 		t.OnProxyConnectResponse = func(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 			if resp.StatusCode != http.StatusOK {

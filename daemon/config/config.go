@@ -46,6 +46,7 @@ type Config struct {
 	rotation RotationSettings
 	monitor  Monitor
 	guard    Guard
+	leave    time.Duration
 	profiles []Profile
 	lifted   bool
 	prints   [2]string // of the user's file and the system's, as read
@@ -78,6 +79,7 @@ type AWS struct {
 	Region      string // "" when none is written
 	EndpointURL string // "" for AWS itself
 	Proxy       string // may hold a password: not for logs
+	NoProxy     string // hosts that are reached without it, in the form of NO_PROXY
 	CABundle    string
 	FIPS        bool
 }
@@ -152,11 +154,12 @@ func build(l *layer, now time.Time) (*Config, error) {
 			Volatile: l.store["volatile"].on, LockOn: newLockOn(l.store),
 		},
 		aws: AWS{
-			Region: l.aws["region"].text, EndpointURL: l.aws["endpoint_url"].text, Proxy: l.aws["proxy"].text,
+			Region: l.aws["region"].text, EndpointURL: l.aws["endpoint_url"].text, Proxy: l.aws["proxy"].text, NoProxy: l.aws["no_proxy"].text,
 			CABundle: l.aws["ca_bundle"].text, FIPS: l.aws["fips"].on,
 		},
 		monitor: newMonitor(l.monitor),
 		guard:   Guard{Adopt: l.guard["adopt"].on, Downloads: l.guard["downloads"].on},
+		leave:   time.Duration(l.service["leave_after"].duration),
 		keys:    map[string]key{},
 	}
 	if u, err := url.Parse(c.aws.EndpointURL); err == nil {
@@ -195,6 +198,10 @@ func checkStore(t table) error {
 
 // Store returns the table [store].
 func (c *Config) Store() Store { return c.store }
+
+// LeaveAfter is how long a daemon stays that a service manager would start again,
+// once nobody asks for anything and nothing is to be done; 0 is for ever.
+func (c *Config) LeaveAfter() time.Duration { return c.leave }
 
 // Rotation returns the settings in force for a key, written or not.
 func (c *Config) Rotation(key string) RotationSettings {

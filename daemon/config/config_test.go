@@ -65,7 +65,7 @@ serve = "key"
 	if err != nil {
 		t.Fatal(err)
 	}
-	aws := AWS{"eu-west-1", "https://aws.example:8443", "http://user:canary@proxy.example:3128", "/etc/ssl/company.pem", true}
+	aws := AWS{"eu-west-1", "https://aws.example:8443", "http://user:canary@proxy.example:3128", "", "/etc/ssl/company.pem", true}
 	inWork := aws
 	inWork.Region = "us-gov-west-1"
 	base := RotationSettings{

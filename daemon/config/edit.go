@@ -51,7 +51,7 @@ func setBackend(path string, data []byte, backend string) ([]byte, error) {
 	if _, err := parse(path, data, now); err != nil {
 		return nil, err
 	}
-	edited := placeBackend(data, fmt.Sprintf("%q", backend))
+	edited := placed(data, "store", "backend", fmt.Sprintf("%q", backend))
 	l, err := parse(path, edited, now)
 	if err == nil && l.store["backend"].text == backend {
 		return edited, checkStore(l.store)
@@ -60,15 +60,39 @@ func setBackend(path string, data []byte, backend string) ([]byte, error) {
 	return nil, &Error{File: path, Text: fmt.Sprintf("[store] is written in a form that cannot be edited; write it as [store] with backend = %q below", backend)}
 }
 
-// placeBackend finds where the value goes: over the old one, below [store], or
-// at the end.
-func placeBackend(data []byte, value string) []byte {
+// SetAWS writes a text setting of [aws] into a configuration file, like
+// [SetStoreBackend].
+func SetAWS(path, name, value string) error {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = os.MkdirAll(filepath.Dir(path), 0o700)
+	}
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	if _, err := check(setting{table: "[aws]", name: name}, value, now); err != nil {
+		return errors.New(err.(*Error).Text)
+	}
+	if _, err := parse(path, data, now); err != nil {
+		return err
+	}
+	edited := placed(data, "aws", name, fmt.Sprintf("%q", value))
+	if l, err := parse(path, edited, now); err != nil || l.aws[name].text != value {
+		return &Error{File: path, Text: fmt.Sprintf("[aws] is written in a form that cannot be edited; write %s below [aws] yourself", name)}
+	}
+	return atomicfile.Edit(path, edited, 0o600)
+}
+
+// placed puts the value of a setting where it goes: over the old one, below its
+// table, or at the end.
+func placed(data []byte, tableName, name, value string) []byte {
 	mark := len(data) - len(bytes.TrimPrefix(data, []byte(bom)))
 	end := "\n"
 	if bytes.Contains(data, []byte("\r\n")) {
 		end = "\r\n"
 	}
-	line := "backend = " + value + end
+	line := name + " = " + value + end
 	var table []string
 	header := -1
 	var p unstable.Parser
@@ -83,12 +107,12 @@ func placeBackend(data []byte, value string) []byte {
 		}
 		if e.Kind == unstable.Table {
 			table = names
-			if strings.Join(names, ".") == "store" {
+			if strings.Join(names, ".") == tableName {
 				header = last
 			}
 			continue
 		}
-		if at := findBackend(append(table[:len(table):len(table)], names...), e.Value()); at != nil {
+		if at := findValue(tableName+"."+name, append(table[:len(table):len(table)], names...), e.Value()); at != nil {
 			from := mark + int(at.Raw.Offset)
 			return splice(data, from, from+int(at.Raw.Length), value)
 		}
@@ -102,7 +126,7 @@ func placeBackend(data []byte, value string) []byte {
 		}
 		return splice(data, at, at, line)
 	}
-	line = "[store]" + end + line
+	line = "[" + tableName + "]" + end + line
 	if len(data) > mark {
 		line = end + line
 		if data[len(data)-1] != '\n' {
@@ -112,9 +136,9 @@ func placeBackend(data []byte, value string) []byte {
 	return splice(data, len(data), len(data), line)
 }
 
-// findBackend returns the value of store.backend, also out of an inline table.
-func findBackend(path []string, value *unstable.Node) *unstable.Node {
-	if strings.Join(path, ".") == "store.backend" {
+// findValue returns the value of a setting, also out of an inline table.
+func findValue(wanted string, path []string, value *unstable.Node) *unstable.Node {
+	if strings.Join(path, ".") == wanted {
 		return value
 	}
 	if value.Kind != unstable.InlineTable {
@@ -126,7 +150,7 @@ func findBackend(path []string, value *unstable.Node) *unstable.Node {
 		for keys := child.Key(); keys.Next(); {
 			inner = append(inner, string(keys.Node().Data))
 		}
-		if found := findBackend(inner, child.Value()); found != nil {
+		if found := findValue(wanted, inner, child.Value()); found != nil {
 			return found
 		}
 	}

@@ -97,3 +97,40 @@ func TestSetStoreBackendOnDisk(t *testing.T) {
 		t.Errorf("%q", data)
 	}
 }
+
+// TestSetAWS writes beside what stands there, and never a value that would not be
+// read back.
+func TestSetAWS(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "awskeyd", "config.toml")
+	for _, set := range [][2]string{{"proxy", "http://ada:pass%20word@proxy.example:3128"}, {"no_proxy", "localhost,.example.com"}, {"ca_bundle", "/etc/ssl/company.pem"}, {"proxy", "http://other.example:3128"}} {
+		if err := SetAWS(path, set[0], set[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := SetStoreBackend(path, "file"); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(Paths{User: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.AWS(""); got.Proxy != "http://other.example:3128" || got.NoProxy != "localhost,.example.com" || got.CABundle != "/etc/ssl/company.pem" || c.Store().Backend != "file" {
+		t.Errorf("%+v", got)
+	}
+	before, _ := os.ReadFile(path)
+	for _, set := range [][2]string{{"proxy", "proxy.example"}, {"ca_bundle", "company.pem"}, {"no_proxy", "a\nb"}} {
+		if err := SetAWS(path, set[0], set[1]); err == nil {
+			t.Errorf("%s = %q was taken", set[0], set[1])
+		}
+	}
+	if after, _ := os.ReadFile(path); string(after) != string(before) {
+		t.Error("a refused value changed the file")
+	}
+	odd := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(odd, []byte("aws = {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := SetAWS(odd, "proxy", "http://proxy.example:3128"); err == nil {
+		t.Error("a table that cannot be edited was edited")
+	}
+}

@@ -14,9 +14,9 @@ var badInputs = []struct{ text, want string }{
 	// Unknown names.
 	{"[rotaton]\n", `config.toml:1: [rotaton] is no table of the configuration; write [rotation]`},
 	{"[key.work]\nevery = \"3d\"", `config.toml:1: [key.work] is no table of the configuration; write [keys.work]`},
-	{"[colours]\n", `config.toml:1: [colours] is no table of the configuration; the tables are [store], [aws], [rotation], [monitor], [guard], [keys], [profiles]`},
+	{"[colours]\n", `config.toml:1: [colours] is no table of the configuration; the tables are [store], [aws], [rotation], [monitor], [guard], [service], [keys], [profiles]`},
 	{"# x\nevery = \"3d\"\n", `config.toml:2: every stands in no table; write it below [rotation]`},
-	{"x = 3\n", `config.toml:1: x is no setting; the tables are [store], [aws], [rotation], [monitor], [guard], [keys], [profiles]`},
+	{"x = 3\n", `config.toml:1: x is no setting; the tables are [store], [aws], [rotation], [monitor], [guard], [service], [keys], [profiles]`},
 	{"rotation = 3\n", `config.toml:1: rotation is a table; write [rotation], and its settings in the lines below`},
 	{"[rotation]\nttl = \"1h\"\nevry = \"3d\"\n", `config.toml:3: [rotation] evry is no setting; write every`},
 	{"[rotation]\nTTL = \"1h\"\n", `config.toml:2: [rotation] TTL is no setting; write ttl`},

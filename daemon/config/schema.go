@@ -27,8 +27,8 @@ func (s setting) String() string { return fmt.Sprintf("%s %s = %s", s.table, s.n
 
 // A layer is what one file says.
 type layer struct {
-	store, aws, rotation, monitor, guard table
-	keys, profiles                       map[string]*named // by lower-case name
+	store, aws, rotation, monitor, guard, service table
+	keys, profiles                                map[string]*named // by lower-case name
 }
 
 type named struct {
@@ -38,7 +38,7 @@ type named struct {
 }
 
 func newLayer() *layer {
-	return &layer{table{}, table{}, table{}, table{}, table{}, map[string]*named{}, map[string]*named{}}
+	return &layer{table{}, table{}, table{}, table{}, table{}, table{}, map[string]*named{}, map[string]*named{}}
 }
 
 // The schema: every setting that is accepted, by table, and the values that are
@@ -48,14 +48,15 @@ var (
 
 	schema = map[string][]string{
 		"store":    {"backend", "passphrase_file", "volatile", "lock_on"},
-		"aws":      {"region", "endpoint_url", "proxy", "ca_bundle", "fips"},
+		"aws":      {"region", "endpoint_url", "proxy", "no_proxy", "ca_bundle", "fips"},
 		"rotation": rotationSettings,
 		"monitor":  {"regions", "log_group", "alarms"},
 		"guard":    {"adopt", "downloads"},
+		"service":  {"leave_after"},
 		"keys":     append([]string{"region", "rotate_with"}, rotationSettings...),
 		"profiles": {"key", "serve"},
 	}
-	tableNames = []string{"store", "aws", "rotation", "monitor", "guard", "keys", "profiles"}
+	tableNames = []string{"store", "aws", "rotation", "monitor", "guard", "service", "keys", "profiles"}
 
 	notBuiltServes = []string{"session", "role"}
 )
@@ -106,6 +107,8 @@ func (l *layer) add(e entry, now time.Time) error {
 		into = l.monitor
 	case "guard":
 		into = l.guard
+	case "service":
+		into = l.service
 	default:
 		if len(rest) == 0 {
 			return nil // [keys] alone says nothing
@@ -160,7 +163,7 @@ func unknownTable(e entry) error {
 		}
 		return e.at.errorf("[%s] is no table of the configuration; %s", show(e.path), suggest(e.path[0], tableNames, "write [%s"+strings.ReplaceAll(rest, "%", "%%")+"]", tables))
 	}
-	for _, t := range []string{"rotation", "aws", "store", "monitor", "guard"} {
+	for _, t := range []string{"rotation", "aws", "store", "monitor", "guard", "service"} {
 		if slices.Contains(schema[t], e.path[0]) {
 			return e.at.errorf("%s stands in no table; write it below [%s]", e.path[0], t)
 		}
@@ -198,6 +201,7 @@ func (l *layer) over(lower *layer) *layer {
 	merge(lower.rotation, l.rotation)
 	merge(lower.monitor, l.monitor)
 	merge(lower.guard, l.guard)
+	merge(lower.service, l.service)
 	for _, names := range []struct{ to, from map[string]*named }{{lower.keys, l.keys}, {lower.profiles, l.profiles}} {
 		for id, n := range names.from {
 			if below := names.to[id]; below != nil {

@@ -17,7 +17,7 @@ import (
 var examples = map[string]string{
 	"every": "75d", "schedule": "0 10 1 */2 *", "ttl": "60m", "prove": "60s", "settle": "20m", "grace": "24h",
 	"imported_grace": "7d", "monitor": "7d", "region": "eu-west-1", "endpoint_url": "https://aws.example",
-	"proxy": "http://proxy.example:3128", "ca_bundle": "/etc/ssl/certs/company.pem", "passphrase_file": "/run/user/1000/passphrase",
+	"proxy": "http://proxy.example:3128", "no_proxy": "sts.internal.example,.example.com", "leave_after": "15m", "ca_bundle": "/etc/ssl/certs/company.pem", "passphrase_file": "/run/user/1000/passphrase",
 	"backend": Backends()[0], "key": "work", "serve": "key", "rotate_with": "admin", "log_group": "cloudtrail",
 }
 
@@ -78,6 +78,10 @@ func check(s setting, value any, now time.Time) (setting, error) {
 		if !validRegion.MatchString(text) {
 			return s, s.at.errorf("%s is no region of AWS; write for example region = %q", s, examples["region"])
 		}
+	case "no_proxy":
+		if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' && r != ' ' || r == 0x7f }) {
+			return s, s.at.errorf("%s no_proxy is no list of hosts; write for example no_proxy = %q", s.table, examples["no_proxy"])
+		}
 	case "passphrase_file", "ca_bundle":
 		if !filepath.IsAbs(text) || strings.ContainsRune(text, 0) {
 			return s, s.at.errorf("%s: the path must begin at the root; write for example %s = %q", s, s.name, examples[s.name])
@@ -94,7 +98,7 @@ func check(s setting, value any, now time.Time) (setting, error) {
 }
 
 func isDuration(name string) bool {
-	return name != "schedule" && slices.Contains(rotationSettings, name)
+	return name == "leave_after" || name != "schedule" && slices.Contains(rotationSettings, name)
 }
 
 func checkDuration(s setting) (setting, error) {
