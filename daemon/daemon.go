@@ -77,6 +77,8 @@ type Daemon struct {
 	guard   *guard.Guard  // nil where there is no home
 	out     *givenOut     // access keys that a person has moved out
 	asked   atomic.Int64  // when credentials were asked for last, Unix seconds
+	used    atomic.Int64  // when anything of a key was asked for last, the same
+	streams atomic.Int64  // of events, that are open
 
 	mu      sync.Mutex // guards what follows
 	locked  locker     // "" while nobody has locked the store
@@ -99,12 +101,12 @@ type Daemon struct {
 
 // Run serves until ctx ends. It returns an *api.Error for everything that a
 // person can mend. What it began is over when it returns.
-func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.File, debug bool) (err error) {
+func Run(ctx context.Context, env helper.Env, keychains Keychains, starter Starter, stderr *os.File, debug bool) (err error) {
 	f, err := findFiles(env)
 	if err != nil {
 		return err
 	}
-	release, err := api.Lock(f.state)
+	release, err := takeLock(ctx, f.state, starter)
 	if err != nil {
 		return err
 	}
@@ -125,7 +127,7 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.Fi
 	if err != nil {
 		return api.NewError(helper.ExitFailed, "identity", "cannot tell this machine from others: "+err.Error(), "")
 	}
-	l, err := api.ListenFirst(helper.SocketCandidates(env))
+	l, err := listenAt(env, starter)
 	if err != nil {
 		return err
 	}
@@ -154,13 +156,23 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, stderr *os.Fi
 	on := cfg.Store().LockOn
 	owned.Go(func() { d.mindOccasions(ctx, on) })
 	owned.Go(func() { d.mindIdle(ctx, on.Idle) })
+	owned.Go(func() { d.feed(ctx, starter) })
+	if starter.Socket != nil {
+		owned.Go(func() {
+			if d.mindLeaving(ctx) {
+				cancel()
+			}
+		})
+	}
 	restart := false
 	owned.Go(func() {
 		if restart = d.mindStore(ctx); restart {
 			cancel()
 		}
 	})
+	starter.tell("READY=1")
 	err = api.Serve(ctx, l, d, log)
+	starter.tell("STOPPING=1")
 	cancel()
 	owned.Wait()
 	if err == nil && restart {

@@ -89,7 +89,7 @@ func (h *home) run() {
 	if keychains.Open == nil {
 		keychains = inMemory(h.items)
 	}
-	go func() { done <- daemon.Run(ctx, h.env, keychains, os.Stderr, true) }()
+	go func() { done <- daemon.Run(ctx, h.env, keychains, daemon.Starter{}, os.Stderr, true) }()
 	h.client = api.Dial(h.env)
 	h.stop = func() error { h.client.Close(); cancel(); return <-done }
 	h.until("the daemon answers", func() bool {
@@ -230,7 +230,7 @@ func TestASecondDaemonAndABadConfiguration(t *testing.T) {
 	h := newHome(t, "[store]\nbackend = \"file\"\n")
 	h.run()
 	var e *api.Error
-	if err := daemon.Run(context.Background(), h.env, inMemory(h.items), os.Stderr, false); !errors.As(err, &e) || e.Exit != helper.ExitHeld {
+	if err := daemon.Run(context.Background(), h.env, inMemory(h.items), daemon.Starter{}, os.Stderr, false); !errors.As(err, &e) || e.Exit != helper.ExitHeld {
 		t.Errorf("a second daemon: %v", err)
 	}
 	h.write("[rotation]\nevery = \"often\"\n")
@@ -249,13 +249,13 @@ func TestASecondDaemonAndABadConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.write("nonsense")
-	if err := daemon.Run(context.Background(), h.env, inMemory(h.items), os.Stderr, false); !errors.As(err, &e) || e.Exit != helper.ExitUsage || !strings.Contains(e.Message, "config.toml:1") {
+	if err := daemon.Run(context.Background(), h.env, inMemory(h.items), daemon.Starter{}, os.Stderr, false); !errors.As(err, &e) || e.Exit != helper.ExitUsage || !strings.Contains(e.Message, "config.toml:1") {
 		t.Errorf("a bad configuration at the start: %v", err)
 	}
 	if err := os.Chmod(h.env("AWSKEYD_CONFIG"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if err := daemon.Run(context.Background(), h.env, inMemory(h.items), os.Stderr, false); !errors.As(err, &e) || e.Exit != helper.ExitRefused {
+	if err := daemon.Run(context.Background(), h.env, inMemory(h.items), daemon.Starter{}, os.Stderr, false); !errors.As(err, &e) || e.Exit != helper.ExitRefused {
 		t.Errorf("a configuration that anybody may write: %v", err)
 	}
 }

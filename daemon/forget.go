@@ -52,7 +52,7 @@ const overwriting = "clobberfree=1"
 // overwrite executes the program anew with that setting, unless it has it. It
 // returns where that is not possible: then what was freed lies about until its
 // place is needed.
-func overwrite() {
+func overwrite(again func() error) {
 	settings := os.Getenv("GODEBUG")
 	if strings.Contains(settings, overwriting) {
 		return

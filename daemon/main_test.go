@@ -15,12 +15,12 @@ func TestAStopDuringARestartIsAStop(t *testing.T) {
 	}
 	t.Setenv(mark, "1")
 	t.Setenv("GODEBUG", overwriting) // else it is executed anew for that
-	code := Main([]string{"run"}, func(string) string { return "" }, os.Stdout, os.Stderr, Keychains{}, func(_ string, f func(context.Context) error) error {
+	code := Main([]string{"run"}, func(string) string { return "" }, os.Stdout, os.Stderr, Keychains{}, Starter{Run: func(_ string, f func(context.Context) error) error {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel() // SIGTERM while it ends
 		_ = f(ctx)
 		return errRestart
-	})
+	}})
 	if code != 0 {
 		t.Error(code)
 	}

@@ -231,6 +231,7 @@ func (d *Daemon) Resolve(ctx context.Context, name string, r api.ResolveRequest)
 
 // with does something with the keys, if there is a store.
 func with[T any](d *Daemon, do func(*keys.Set) (T, error)) (T, error) {
+	d.used.Store(time.Now().Unix())
 	set, err := d.keySet()
 	if err != nil {
 		var none T
@@ -254,6 +255,8 @@ func (d *Daemon) History(_ context.Context, name string, limit int) ([]api.Event
 
 // Events delivers what happens from now on.
 func (d *Daemon) Events(ctx context.Context) (<-chan api.Event, error) {
+	d.streams.Add(1)
+	context.AfterFunc(ctx, func() { d.streams.Add(-1) })
 	return d.history.Subscribe(ctx), nil
 }
 

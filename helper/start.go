@@ -112,7 +112,7 @@ func mayStart(env Env, environ []string) (state string, err error) {
 		return "", notStarted("cannot make the state folder " + state + ": " + reason(err))
 	}
 	if _, err := os.Lstat(StopMarker(state)); err == nil {
-		return "", notStarted("it has been stopped (" + StopMarker(state) + ")")
+		return "", noDaemon("no daemon answers, and none was started: it has been stopped ("+StopMarker(state)+")", "start it with: awskey service start")
 	}
 	return state, nil
 }

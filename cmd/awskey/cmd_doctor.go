@@ -62,7 +62,7 @@ first: access keys shortened, names, accounts and your home left out.`,
 // checks are all of them, in the order in which a person would look.
 func (d *doctor) checks() []func(context.Context) {
 	return []func(context.Context){
-		d.programs, d.configuration, d.service, d.socket, d.store,
+		d.programs, d.configuration, d.registration, d.service, d.socket, d.store,
 		d.awsFilesRead, d.ourLines, d.environment, d.caches, d.clients,
 		d.keysHere, d.keysAtAWS,
 	}

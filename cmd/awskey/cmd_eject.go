@@ -33,8 +33,8 @@ are written into the AWS credentials file, the lines that run awskey-helper are
 taken out of the AWS files, and the keys leave the store. The access key ids
 left in IAM beside them are printed.
 
-It asks twice, since whoever can read your files can then read the keys. The
-service itself stays; what ends it is said at the end.`,
+It asks twice, since whoever can read your files can then read the keys. Last
+the service is stopped, and its registration taken back.`,
 		Example: `  awskey eject --dry-run
   awskey eject
   awskey eject --yes --json | jq -r '.ejected[].left_in_iam[]'`,
@@ -135,7 +135,13 @@ func (e *ejecting) do(ctx context.Context, p *ejectPlan) error {
 			return err
 		}
 	}
-	return nil
+	if p.manager == nil {
+		return nil
+	}
+	if err := p.manager.Uninstall(ctx); err != nil {
+		return serviceError("take the service back", err)
+	}
+	return e.unmarkStopped()
 }
 
 func (e *ejecting) giveOut(ctx context.Context, k *leaving) error {

@@ -72,11 +72,32 @@ func (d *doctor) proxies(c *config.Config) {
 	}
 }
 
+// registration looks whether the system starts the service. Where it starts none,
+// programs do.
+func (d *doctor) registration(ctx context.Context) {
+	if d.steered() {
+		return
+	}
+	s, err := d.serviceNow(ctx)
+	switch {
+	case err != nil:
+		e := asError(err)
+		d.say("warning", "service", e.Remedy, "%s", e.Message)
+	case s.Manager == "" || s.Stopped: // that it was stopped is said below
+	case !s.Installed:
+		d.say("warning", "service", "awskey service install", "the service is not registered with %s: it begins when a program asks for a key, and rotates no key before", s.Manager)
+	case !s.Enabled:
+		d.say("warning", "service", "awskey service install", "the service is registered with %s, but does not begin when you log in", s.Manager)
+	default:
+		d.say("ok", "service", "", "the service is registered with %s", s.Manager)
+	}
+}
+
 // service starts it where it does not run, as the first request of a program would.
 func (d *doctor) service(ctx context.Context) {
 	if state, err := helper.StateDir(d.env); err == nil {
 		if _, err := os.Stat(helper.StopMarker(state)); err == nil {
-			d.say("warning", "stopped", "start it: awskeyd run", "the service was stopped by a person, so that no program starts it")
+			d.say("warning", "stopped", "awskey service start", "the service was stopped by a person, so that no program starts it")
 		}
 	}
 	if err := d.awake(); err != nil {
@@ -92,7 +113,7 @@ func (d *doctor) service(ctx context.Context) {
 	}
 	d.status = &status
 	if own := api.Version(); status.Daemon.Version != own {
-		d.say("warning", "version", "restart awskeyd", "the service is of version %s, awskey of %s", status.Daemon.Version, own)
+		d.say("warning", "version", "awskey service restart", "the service is of version %s, awskey of %s", status.Daemon.Version, own)
 		return
 	}
 	d.say("ok", "daemon", "", "the service answers, version %s", status.Daemon.Version)

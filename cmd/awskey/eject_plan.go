@@ -9,6 +9,7 @@ import (
 	"github.com/awskeyd/awskeyd/daemon/api"
 	"github.com/awskeyd/awskeyd/daemon/awsfiles"
 	"github.com/awskeyd/awskeyd/helper"
+	"github.com/awskeyd/awskeyd/packaging/register"
 	"github.com/awskeyd/awskeyd/store/secret"
 )
 
@@ -33,9 +34,10 @@ type ejectPlan struct {
 	keys    []*leaving
 	stale   []awsfiles.Pointer // lines that ask for a key that is not here
 	changes []awsfiles.Change
+	manager register.Manager // that knows the service; nil for none
 }
 
-func (p *ejectPlan) nothing() bool { return len(p.keys)+len(p.stale) == 0 }
+func (p *ejectPlan) nothing() bool { return len(p.keys)+len(p.stale) == 0 && p.manager == nil }
 
 // plan finds out what would be written where. It changes nothing.
 func (e *ejecting) plan(ctx context.Context) (*ejectPlan, error) {
@@ -54,7 +56,9 @@ func (e *ejecting) plan(ctx context.Context) (*ejectPlan, error) {
 	if err := e.preview(p); err != nil {
 		return nil, &api.Error{Code: "refused", Message: "cannot move out, and nothing was changed: " + e.tilde(err.Error()), Exit: helper.ExitFailed}
 	}
-	p.stale, err = e.files.PointingTo(p.isStale)
+	if p.stale, err = e.files.PointingTo(p.isStale); err == nil && !e.steered() {
+		p.manager, err = e.registered(ctx)
+	}
 	return p, err
 }
 

@@ -42,6 +42,9 @@ func (e *ejecting) show(p *ejectPlan) {
 		}
 		e.printf("  %s:%d  AWS profile %s\n", printable(e.tilde(l.File)), l.Line, printable(l.Profile))
 	}
+	if p.manager != nil {
+		e.headline(len(p.keys)+len(p.stale) > 0, "The service is stopped, and its registration taken back.")
+	}
 	if mode, open := e.open(); open && len(p.keys) > 0 {
 		e.printf("\n%s can be read by others (mode %04o); make it yours alone with\n\n    chmod 600 %s\n", printable(e.tilde(e.files.Credentials)), mode, e.word(e.files.Credentials))
 	}
@@ -70,6 +73,13 @@ func (e *ejecting) whatStays(p *ejectPlan) {
 	}
 	if len(p.keys) > 0 {
 		e.printf("\nThe store holds no key any more, and whoever can read your files can read the\n%s.\n", keysWord(len(p.keys)))
+	}
+	if p.manager != nil {
+		e.printf("\nThe service has ended, and nothing starts it again.\n")
+		if places := e.places(); len(places) > 0 {
+			e.printf("\nWhat is left for you to delete: its settings, history and log, which hold no\nsecret:\n\n    rm -r %s\n", strings.Join(places, " "))
+		}
+		return
 	}
 	e.printf("\nWhat is left for you to end and to delete:\n\n")
 	end := fmt.Sprintf("kill %d", p.status.Daemon.PID)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/awskeyd/awskeyd/daemon/api"
 	"github.com/awskeyd/awskeyd/daemon/awsfiles"
 	"github.com/awskeyd/awskeyd/helper"
+	"github.com/awskeyd/awskeyd/packaging/register"
 	"github.com/awskeyd/awskeyd/store/secret"
 )
 
@@ -41,6 +43,9 @@ type initPlan struct {
 	environ bool             // the variables of this shell beat every AWS profile
 	rotate  []string         // the keys whose first rotation has not begun
 	begun   []rotationBegun
+
+	manager  register.Manager // that is to start the service from now on; nil for none, or if it does
+	managers string           // its name
 }
 
 // plan finds everything and asks AWS whose it is. It changes nothing.
@@ -71,7 +76,7 @@ func (i *initing) plan(ctx context.Context) (*initPlan, error) {
 	if !i.noRotate {
 		p.rotate = i.rotations(p, status)
 	}
-	return p, nil
+	return p, i.service(ctx, p)
 }
 
 // rotations are the keys whose copy on disk is still worth something: those that
@@ -92,7 +97,29 @@ func (i *initing) rotations(p *initPlan, status api.Status) (names []string) {
 }
 
 // nothing tells that there is nothing to do, whatever was left alone.
-func (p *initPlan) nothing() bool { return len(p.keys)+len(p.copies)+len(p.rotate) == 0 }
+func (p *initPlan) nothing() bool {
+	return len(p.keys)+len(p.copies)+len(p.rotate) == 0 && p.manager == nil
+}
+
+// service is registered where a manager is here, unless somebody steers the daemon
+// by variables: whoever does that starts it.
+func (i *initing) service(ctx context.Context, p *initPlan) error {
+	if i.steered() {
+		return nil
+	}
+	m, err := register.Find(ctx, i.env, os.Getuid())
+	if err != nil {
+		return nil // programs start it by themselves
+	}
+	s, err := m.State(ctx)
+	if err != nil {
+		return serviceError("ask for the service", err)
+	}
+	if !s.Installed || !s.Enabled {
+		p.manager, p.managers = m, s.Manager
+	}
+	return nil
+}
 
 // found is one access key wherever it stands in plaintext.
 type found struct {

@@ -32,6 +32,13 @@ const (
 func (i *initing) do(ctx context.Context, p *initPlan) error {
 	var failed error
 	i.tell("\n")
+	if p.manager != nil {
+		in, err := i.install(ctx, p.manager)
+		if err != nil {
+			return err
+		}
+		i.tell("%s\n", in.text(i.app))
+	}
 	for _, m := range p.keys {
 		err := i.moveIn(ctx, m)
 		switch {

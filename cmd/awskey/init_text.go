@@ -56,6 +56,9 @@ func (i *initing) show(p *initPlan) {
 		}
 		i.printf("  %s\n", name)
 	}
+	if p.manager != nil {
+		i.headline(len(p.keys)+len(p.left)+len(p.rotate) > 0, "The service is registered with "+p.managers+", and begins when you log in.")
+	}
 	if p.nothing() {
 		i.headline(len(p.left) > 0, "No access key to take in.")
 		i.printf("  awskey add NAME  takes one in that stands nowhere yet\n")
@@ -103,6 +106,7 @@ type initDocument struct {
 	Delete    []string       `json:"delete"`
 	Lines     []initLine     `json:"lines_for_you"`
 	Rotations []initRotation `json:"rotations"`
+	Service   string         `json:"service,omitempty"` // the manager that it is registered with
 }
 
 type initKey struct {
@@ -134,7 +138,7 @@ type initRotation struct {
 func (p *initPlan) document(dryRun bool) initDocument {
 	d := initDocument{
 		DryRun: dryRun, Keys: []initKey{}, LeftAlone: append([]leftAlone{}, p.left...), Changes: []initChange{},
-		Delete: append([]string{}, p.copies...), Lines: []initLine{}, Rotations: []initRotation{},
+		Delete: append([]string{}, p.copies...), Lines: []initLine{}, Rotations: []initRotation{}, Service: p.managers,
 	}
 	for _, m := range p.keys {
 		d.Keys = append(d.Keys, initKey{m.name, m.key.AccessKeyID, m.user, m.profiles})

@@ -104,14 +104,11 @@ func (a *app) root() *cobra.Command {
 		a.rotateCmd(), a.rollbackCmd(), a.pauseCmd(), a.resumeCmd(), a.resolveCmd(),
 		a.renameCmd(), a.removeCmd(), a.ejectCmd(),
 		a.lockCmd(), a.unlockCmd(),
-		a.historyCmd(), a.logsCmd(), a.policyCmd(), a.storeCmd(), a.doctorCmd(), a.scanCmd(), a.versionCmd(),
+		a.historyCmd(), a.logsCmd(), a.policyCmd(), a.storeCmd(), a.serviceCmd(), a.doctorCmd(), a.scanCmd(), a.versionCmd(),
 		a.completionCmd(), a.demoCmd(),
 	}
 	a.completions()
 	root.AddCommand(a.verbs...)
-	for _, verb := range notBuilt {
-		root.AddCommand(notBuiltCmd(verb))
-	}
 	return root
 }
 

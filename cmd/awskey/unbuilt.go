@@ -7,21 +7,6 @@ import (
 	"github.com/awskeyd/awskeyd/helper"
 )
 
-// notBuilt are verbs that are promised and do not exist yet: known, so that
-// nobody takes them for a typing error, and in no help text.
-var notBuilt = []string{"service"}
-
-// notBuiltCmd takes any words and flags after the verb: whatever was meant is not
-// there.
-func notBuiltCmd(verb string) *cobra.Command {
-	return &cobra.Command{
-		Use:                verb,
-		Hidden:             true,
-		DisableFlagParsing: true,
-		RunE:               func(*cobra.Command, []string) error { return notBuiltError(verb) },
-	}
-}
-
 // notBuiltError begins with the words as typed.
 func notBuiltError(what string) error {
 	return &api.Error{Code: "not-built", Message: "awskey " + what + " is not built yet", Exit: helper.ExitUsage}

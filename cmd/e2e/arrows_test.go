@@ -48,7 +48,7 @@ var arrowRules = []arrowRule{
 		why: "reflection (fmt, encoding/json, text/template) and the net packages slow every start"},
 
 	{who: []string{"cmd/awskey", "cmd/awskey/..."}, among: arrowOurs,
-		only: []string{"cmd/awskey/...", "daemon/api", "daemon/config", "daemon/awsfiles", "daemon/awstest", "daemon/scan", "daemon/scan/...", "packaging/service", "helper", "store/secret", "store/failpoint"},
+		only: []string{"cmd/awskey/...", "daemon/api", "daemon/config", "daemon/awsfiles", "daemon/awstest", "daemon/scan", "daemon/scan/...", "packaging/register", "helper", "store/secret", "store/failpoint"},
 		why:  "what a person types speaks to the daemon over the socket; store/secret masks what was typed"},
 	{who: []string{"cmd/awskey"}, far: true, never: []string{"store", "store/keychain/...", "github.com/99designs/...", "github.com/aws/..."},
 		why: "only the daemon touches the keychain and AWS"},
@@ -136,7 +136,7 @@ var arrowRules = []arrowRule{
 	{who: []string{"..."}, except: []string{"cmd/awskey", "cmd/awskey/..."}, never: []string{"github.com/spf13/..."},
 		why: "the command line's framework is for what a person types"},
 	{who: []string{"..."}, except: []string{"packaging/service"}, never: []string{"github.com/kardianos/..."},
-		why: "one package registers the service"},
+		why: "one package runs under the service library"},
 	{who: []string{"cmd/e2e"}, among: arrowOurs, only: []string{"..."},
 		why: "the end-to-end tests are tests"},
 }

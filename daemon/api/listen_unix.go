@@ -43,7 +43,28 @@ func Listen(path string) (net.Listener, error) {
 		_ = l.Close()
 		return nil, NewError(helper.ExitFailed, "socket", "cannot close the socket to others: "+err.Error(), "")
 	}
-	return l, nil
+	own, err := os.Lstat(path)
+	if err != nil {
+		_ = l.Close()
+		return nil, NewError(helper.ExitFailed, "socket", "cannot look at the socket: "+err.Error(), "")
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	return &socket{l.(*net.UnixListener), path, own}, nil
+}
+
+// socket is a listener that removes its file at the end, unless another one has
+// taken its place: a service manager opens its own over it.
+type socket struct {
+	*net.UnixListener
+	path string
+	own  fs.FileInfo
+}
+
+func (s *socket) Close() error {
+	if now, err := os.Lstat(s.path); err == nil && os.SameFile(now, s.own) {
+		_ = os.Remove(s.path) // a stale one is removed by whoever comes next
+	}
+	return s.UnixListener.Close()
 }
 
 // makeFolder makes the socket's folder if it is missing and checks it. What

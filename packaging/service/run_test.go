@@ -19,6 +19,8 @@ func TestMain(m *testing.M) {
 	switch os.Getenv("SERVICE_TEST") {
 	case "":
 		os.Exit(m.Run())
+	case "handed":
+		handed()
 	case "fails":
 		err := service.Run("awskeyd", func(context.Context) error { return errors.New("it cannot begin") })
 		fmt.Println(err)
