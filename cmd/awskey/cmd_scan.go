@@ -151,7 +151,7 @@ func (s *scanning) watched(look func() error) error {
 
 // hook installs the pre-commit hook of the repository in which awskey is run.
 func (s *scanning) hook(ctx context.Context) error {
-	repo, err := repository.Open(ctx, ".")
+	repo, err := repository.OpenHere(ctx)
 	if err != nil {
 		return s.cannot(err)
 	}

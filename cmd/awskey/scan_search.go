@@ -271,7 +271,7 @@ func typed(repo *repository.Repo, path, under, file string) string {
 
 // index searches what is about to be committed.
 func (s *search) index(ctx context.Context) error {
-	repo, err := repository.Open(ctx, ".")
+	repo, err := repository.OpenHere(ctx)
 	if err != nil {
 		return err
 	}
