@@ -122,7 +122,7 @@ func (f *finding) meaning() string {
 		return "it is temporary and ends by itself, 36 hours after it was made at the latest"
 	case f.id == "":
 		return "the id that goes with it stands elsewhere"
-	case f.account != "":
+	case f.account != "", f.asked != "":
 		return f.atAWS()
 	case !f.paired:
 		return "not ours, and no secret stands near: this tells whose account it is of"
@@ -137,9 +137,12 @@ func (f *finding) meaning() string {
 
 // atAWS is what AWS has told.
 func (f *finding) atAWS() string {
-	whose := "not ours: of account " + f.account
-	if f.user != "" {
-		whose = "not ours: of the IAM user " + f.user + " in account " + f.account
+	whose := "not ours"
+	switch {
+	case f.user != "":
+		whose += ": of the IAM user " + f.user + " in account " + f.account
+	case f.account != "":
+		whose += ": of account " + f.account
 	}
 	switch f.state {
 	case stateActive:
