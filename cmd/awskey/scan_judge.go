@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/awskeyd/awskeyd/daemon/api"
@@ -81,7 +80,7 @@ func (s *scanning) ours(ctx context.Context) map[string]version {
 func (s *scanning) remedyOf(f *finding) string {
 	switch {
 	case s.staged:
-		return "git restore --staged " + quoteWord(f.path)
+		return "git reset -- " + quoteWord(f.path)
 	case f.state == stateDeleted:
 		return ""
 	case f.name != "" && f.state == stateInactive:
@@ -98,10 +97,8 @@ func (s *scanning) remedyOf(f *finding) string {
 		return "aws sts get-access-key-info --access-key-id " + f.id
 	case f.path == "":
 		return ""
-	case f.now:
-		return "awskey add NAME --from " + quoteWord(fmt.Sprintf("%s:%d", f.path, f.line))
 	default:
-		return "awskey add NAME --from " + quoteWord(fmt.Sprintf("%.12s:%s:%d", f.commit, f.path, f.line))
+		return "awskey add NAME --from " + quoteWord(f.from.String())
 	}
 }
 
