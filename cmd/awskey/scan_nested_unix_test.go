@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -65,13 +67,6 @@ func (g ground) write(path, text string) {
 	g.Helper()
 	path = filepath.Join(g.dir, path)
 	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, []byte(text), 0o666)); err != nil {
-		g.Fatal(err)
-	}
-}
-
-func (g ground) remove(path string) {
-	g.Helper()
-	if err := os.RemoveAll(filepath.Join(g.dir, path)); err != nil {
 		g.Fatal(err)
 	}
 }
