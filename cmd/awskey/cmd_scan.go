@@ -151,7 +151,7 @@ func (s *scanning) watched(look func() error) error {
 
 // hook installs the pre-commit hook of the repository in which awskey is run.
 func (s *scanning) hook(ctx context.Context) error {
-	repo, err := repository.Open(ctx, ".")
+	repo, err := repository.OpenHere(ctx)
 	if err != nil {
 		return s.cannot(err)
 	}
@@ -160,6 +160,10 @@ func (s *scanning) hook(ctx context.Context) error {
 		return err
 	}
 	path, shared, err := repo.InstallHook(ctx, program)
+	if errors.Is(err, repository.ErrManaged) {
+		return &api.Error{Code: "hooks-managed", Message: "cannot install the hook: " + err.Error() + ", and " + s.tilde(path) + " is another program's to write",
+			Remedy: "add this line to the pre-commit hook that you keep there: awskey scan --staged", Exit: helper.ExitFailed}
+	}
 	if err != nil {
 		return fmt.Errorf("cannot install the hook: %w", err)
 	}

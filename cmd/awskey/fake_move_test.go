@@ -60,12 +60,15 @@ func (f *fake) Migration(context.Context) (api.Migration, error) {
 }
 
 // Standing knows how an id stands by its last letter: K is active, D is
-// inactive, and of the others it may not look at the users.
+// inactive, of Z it could not ask, and of the others it may not look at the users.
 func (f *fake) Standing(_ context.Context, r api.StandingRequest) (all api.Standings, err error) {
 	for _, id := range r.AccessKeyIDs {
 		s := api.Standing{AccessKeyID: id, Account: "123456789012", State: "unknown", Text: "none of the keys here may look at its users"}
 		if state := map[byte]string{'K': "active", 'D': "inactive"}[id[len(id)-1]]; state != "" {
 			s = api.Standing{AccessKeyID: id, Account: "123456789012", User: "ci", State: state}
+		}
+		if id[len(id)-1] == 'Z' {
+			s = api.Standing{AccessKeyID: id, State: "unknown", Text: "no route to sts.amazonaws.com"}
 		}
 		all.AccessKeys = append(all.AccessKeys, s)
 	}

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path"
+	"path/filepath"
 	"regexp"
 	"strconv"
 
@@ -60,10 +63,7 @@ func (s source) key(ctx context.Context) (id string, key secret.Value, err error
 	if s.commit == "" {
 		err = readFile(s.file, read)
 	} else {
-		var repo *repository.Repo
-		if repo, err = repository.Open(ctx, "."); err == nil {
-			err = repo.At(ctx, s.commit, s.file, read)
-		}
+		err = s.inHistory(ctx, read)
 	}
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		err = e.Err // the path is said once
@@ -83,6 +83,28 @@ func (s source) key(ctx context.Context) (id string, key secret.Value, err error
 		return "", key, fmt.Errorf("access key %s at %s has no secret near it: type both, without --from", short(found[0].AccessKeyID), s)
 	}
 	return found[0].AccessKeyID, found[0].Secret, nil
+}
+
+// inHistory reads the file as the commit has it. Its folder may be gone, or be another
+// repository's by now, so that the nearest folder is tried first, and then those
+// around it.
+func (s source) inHistory(ctx context.Context, read func(io.Reader) error) error {
+	var told error // the first that says more than that no repository is there
+	for dir := filepath.Dir(s.file); ; dir = filepath.Dir(dir) {
+		repo, err := repository.Open(ctx, dir)
+		if err == nil {
+			below, _ := filepath.Rel(dir, s.file) // one is the other's beginning
+			if err = repo.At(ctx, s.commit, path.Join(within(repo.Top, dir), filepath.ToSlash(below)), read); err == nil {
+				return nil
+			}
+		}
+		if told == nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, repository.ErrNone) {
+			told = err
+		}
+		if filepath.Dir(dir) == dir || filepath.Base(dir) == ".." || ctx.Err() != nil {
+			return cmp.Or(told, err)
+		}
+	}
 }
 
 func readFile(path string, read func(io.Reader) error) error {

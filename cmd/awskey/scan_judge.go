@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/awskeyd/awskeyd/daemon/api"
@@ -81,7 +80,7 @@ func (s *scanning) ours(ctx context.Context) map[string]version {
 func (s *scanning) remedyOf(f *finding) string {
 	switch {
 	case s.staged:
-		return "git restore --staged " + quoteWord(f.path)
+		return "git reset -- " + quoteWord(f.path)
 	case f.state == stateDeleted:
 		return ""
 	case f.name != "" && f.state == stateInactive:
@@ -98,10 +97,8 @@ func (s *scanning) remedyOf(f *finding) string {
 		return "aws sts get-access-key-info --access-key-id " + f.id
 	case f.path == "":
 		return ""
-	case f.now:
-		return "awskey add NAME --from " + quoteWord(fmt.Sprintf("%s:%d", f.path, f.line))
 	default:
-		return "awskey add NAME --from " + quoteWord(fmt.Sprintf("%.12s:%s:%d", f.commit, f.path, f.line))
+		return "awskey add NAME --from " + quoteWord(f.from.String())
 	}
 }
 
@@ -122,7 +119,7 @@ func (f *finding) meaning() string {
 		return "it is temporary and ends by itself, 36 hours after it was made at the latest"
 	case f.id == "":
 		return "the id that goes with it stands elsewhere"
-	case f.account != "":
+	case f.account != "", f.asked != "":
 		return f.atAWS()
 	case !f.paired:
 		return "not ours, and no secret stands near: this tells whose account it is of"
@@ -137,9 +134,12 @@ func (f *finding) meaning() string {
 
 // atAWS is what AWS has told.
 func (f *finding) atAWS() string {
-	whose := "not ours: of account " + f.account
-	if f.user != "" {
-		whose = "not ours: of the IAM user " + f.user + " in account " + f.account
+	whose := "not ours"
+	switch {
+	case f.user != "":
+		whose += ": of the IAM user " + f.user + " in account " + f.account
+	case f.account != "":
+		whose += ": of account " + f.account
 	}
 	switch f.state {
 	case stateActive:

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/awskeyd/awskeyd/daemon/api"
 	"github.com/awskeyd/awskeyd/daemon/scan"
 	"github.com/awskeyd/awskeyd/daemon/scan/folder"
 	"github.com/awskeyd/awskeyd/daemon/scan/repository"
@@ -25,7 +26,8 @@ type finding struct {
 	path   string // as a person would type it; empty: the message of a commit or tag
 	line   int    // in the working file, else as Commit has it
 	id     string // empty: a secret by itself
-	paired bool
+	paired bool   // with its secret,
+	from   source // which stands there
 	print  string // tells this key from others
 	now    bool   // it stands in a working file, or in the index
 	staged bool   // in the index, and in no commit yet
@@ -52,8 +54,15 @@ type search struct {
 	mu             sync.Mutex
 	found          map[[2]string]*finding  // by path and fingerprint
 	secrets        map[string]secret.Value // by fingerprint, of those with an id
+	histories      map[string]*history     // by the folder of their objects
 	files, objects atomic.Int64
 	bytes          atomic.Int64
+}
+
+// history is what all objects of a repository and its linked worktrees hold.
+type history struct {
+	objects map[string][]place
+	told    bool // where all of them stand, and not only those below a folder
 }
 
 // place is one key in an object, without its secret.
@@ -92,7 +101,8 @@ func (s *search) extent() string {
 	return text
 }
 
-func (s *search) add(path string, p place) *finding {
+// at is the finding of a key at a path, a new one if need be.
+func (s *search) at(path string, p place) *finding {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.found == nil {
@@ -100,10 +110,31 @@ func (s *search) add(path string, p place) *finding {
 	}
 	f := s.found[[2]string{path, p.print}]
 	if f == nil {
-		f = &finding{path: path, line: p.line, id: p.id, paired: p.paired, print: p.print}
+		f = &finding{path: path, line: p.line, id: p.id, print: p.print}
 		s.found[[2]string{path, p.print}] = f
 	}
 	return f
+}
+
+// now takes in a key of a working file, or of the index. The line that has its
+// secret is the one to tell, and before any of the history.
+func (s *search) now(path string, p place) *finding {
+	f := s.at(path, p)
+	better := p.paired && (!f.paired || f.from.commit != "")
+	if better {
+		f.paired, f.from = true, source{file: path, line: p.line}
+	}
+	if better || !f.now {
+		f.line = p.line
+	}
+	f.now = true
+	return f
+}
+
+func (s *search) has(path string, p place) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.found[[2]string{path, p.print}] != nil
 }
 
 // findings are all of them, by path and line.
@@ -120,9 +151,8 @@ func (s *search) findings() []*finding {
 	return all
 }
 
-// paths searches each path, and the history of each repository once.
+// paths searches each path, and reads the objects of each repository once.
 func (s *search) paths(ctx context.Context, paths []string) error {
-	history := map[string]map[string][]place{}
 	for _, path := range paths {
 		if _, err := os.Stat(path); err != nil {
 			return err
@@ -134,14 +164,16 @@ func (s *search) paths(ctx context.Context, paths []string) error {
 		if err != nil {
 			return err
 		}
-		if err := s.path(ctx, repo, path, history); err != nil {
+		if err := s.path(ctx, repo, path); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *search) path(ctx context.Context, repo *repository.Repo, path string, history map[string]map[string][]place) error {
+// path searches the files below a path, the history of their repository, and the
+// repositories among them.
+func (s *search) path(ctx context.Context, repo *repository.Repo, path string) error {
 	top := path
 	if repo != nil {
 		top = repo.Top
@@ -150,35 +182,69 @@ func (s *search) path(ctx context.Context, repo *repository.Repo, path string, h
 	if err != nil {
 		return err
 	}
-	if repo == nil || !repo.Bare {
-		if err := s.folder(ctx, repo, path, allow); err != nil {
+	var nested []string
+	if repo == nil || !repo.Bare || !filepath.IsLocal(within(top, path)) { // the files of git itself are none
+		if nested, err = s.folder(ctx, repo, path, allow); err != nil {
 			return err
 		}
 	}
-	if repo == nil || s.noHistory {
-		return nil
-	}
-	if history[repo.Top] == nil {
-		objects := map[string][]place{}
-		err := repo.Objects(ctx, s.workers, func(n int64) { s.objects.Add(1); s.bytes.Add(n) }, func(object string, f scan.Found) {
-			objects[object] = append(objects[object], s.placed(f))
-		})
-		if err != nil {
+	if repo != nil && !s.noHistory {
+		if err := s.history(ctx, repo, path, allow); err != nil {
 			return err
 		}
-		history[repo.Top] = objects
 	}
-	return s.history(ctx, repo, path, allow, history[repo.Top])
+	for _, path := range nested {
+		if err := s.nested(ctx, repo, path, allow); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// folder searches working files.
-func (s *search) folder(ctx context.Context, repo *repository.Repo, path string, allow *allowed) error {
+// nested searches a folder that has a .git of its own: as a repository, if it is
+// one, and else its files, as those of the repository around it. That one of many
+// cannot be read must not keep from the others.
+func (s *search) nested(ctx context.Context, around *repository.Repo, path string, allow *allowed) error {
+	repo, err := repository.Open(ctx, path)
+	switch {
+	case err == nil && around != nil && repo.Top == around.Top, errors.Is(err, repository.ErrNone):
+		err = nil // it only looks like one
+	case err == nil && (repo.Bare || within(repo.Top, path) == "."):
+		err = s.path(ctx, repo, path)
+		if _, ofAllow := errors.AsType[*api.Error](err); err == nil || ofAllow || ctx.Err() != nil {
+			return err
+		}
+		s.trouble(path+" as a whole", err)
+		return nil
+	case err == nil:
+		err = fmt.Errorf("its working files are in %s", repo.Top)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	if err != nil && !s.noHistory {
+		s.trouble(path+"'s history", err)
+	}
+	if err != nil || repo == nil {
+		around = nil // which does not tell what git ignores here
+	}
+	deeper, err := s.folder(ctx, around, path, allow)
+	for _, path := range deeper {
+		if err == nil {
+			err = s.nested(ctx, around, path, allow)
+		}
+	}
+	return err
+}
+
+// folder searches working files, and tells of folders that have a .git of their own.
+func (s *search) folder(ctx context.Context, repo *repository.Repo, path string, allow *allowed) (nested []string, err error) {
 	w := &folder.Walk{
-		Workers: s.workers,
+		Workers:    s.workers,
+		Repository: func(below string) { nested = append(nested, shown(path, below)) },
 		Found: func(below string, f scan.Found) {
 			p, at := s.placed(f), shown(path, below)
 			if !allow.has(within(allow.top, at), p.id) {
-				s.add(at, p).now = true
+				s.now(at, p)
 			}
 		},
 		Trouble: func(below string, err error) { s.trouble(shown(path, below), err) },
@@ -187,7 +253,8 @@ func (s *search) folder(ctx context.Context, repo *repository.Repo, path string,
 	if s.gitignore && repo != nil {
 		w.Only = func(file func(string)) error { return repo.Files(ctx, path, file) }
 	}
-	return w.Run(ctx, path)
+	err = w.Run(ctx, path)
+	return nested, err
 }
 
 // shown is a file as a person would type it.
@@ -216,62 +283,98 @@ func within(folder, path string) string {
 	return filepath.ToSlash(below)
 }
 
+// read reads the objects of a repository, unless another worktree's were read.
+// Of an id that stands twice in one, that is kept which has its secret.
+func (s *search) read(ctx context.Context, repo *repository.Repo) (*history, error) {
+	if h := s.histories[repo.Common]; h != nil {
+		return h, nil
+	}
+	h := &history{objects: map[string][]place{}}
+	err := repo.Objects(ctx, s.workers, func(n int64) { s.objects.Add(1); s.bytes.Add(n) }, func(object string, f scan.Found) {
+		p := s.placed(f)
+		all := h.objects[object]
+		if i := slices.IndexFunc(all, func(q place) bool { return q.print == p.print }); i < 0 {
+			h.objects[object] = append(all, p)
+		} else if p.paired && !all[i].paired {
+			all[i] = p
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if s.histories == nil {
+		s.histories = map[string]*history{}
+	}
+	s.histories[repo.Common] = h
+	return h, nil
+}
+
 // history joins what the objects hold with where they stood below path.
-func (s *search) history(ctx context.Context, repo *repository.Repo, path string, allow *allowed, objects map[string][]place) error {
+func (s *search) history(ctx context.Context, repo *repository.Repo, path string, allow *allowed) error {
+	h, err := s.read(ctx, repo)
+	if err != nil {
+		return err
+	}
 	wanted := map[string]bool{}
-	for object := range objects {
+	for object := range h.objects {
 		wanted[object] = true
 	}
-	under := ""
-	if !repo.Bare {
+	base, under := path, ""
+	if repo.Bare {
+		base = filepath.Join(path, filepath.FromSlash(within(path, repo.Top)))
+	} else {
 		under = within(repo.Top, path)
 	}
 	places, err := repo.Places(ctx, wanted, under)
 	if err != nil {
 		return err
 	}
-	first, last := map[*finding]*repository.Place{}, map[*finding]*repository.Place{}
+	first, last, paired := map[*finding]*repository.Place{}, map[*finding]*repository.Place{}, map[*finding]*repository.Place{}
 	for _, at := range places {
-		for _, p := range objects[at.Object] {
+		for _, p := range h.objects[at.Object] {
 			if allow.has(at.Path, p.id) {
 				continue
 			}
 			name := ""
 			if at.Path != "" {
-				name = typed(repo, path, under, at.Path)
+				name = typed(base, under, at.Path)
 			}
-			f := s.add(name, p)
+			if h.told && !s.has(name, p) { // it was told as another worktree's
+				continue
+			}
+			f := s.at(name, p)
 			if was := first[f]; was == nil || at.Older(was) {
 				first[f], f.commit, f.author = at, at.Commit, at.Author
 				if !f.now {
-					f.line, f.paired = p.line, p.paired
+					f.line = p.line
 				}
 			}
 			if was := last[f]; was == nil || at.Newer(was) {
 				last[f], f.last, f.still = at, at.Last, at.Present
 			}
+			if was := paired[f]; p.paired && (!f.paired || was != nil && at.Older(was)) {
+				paired[f], f.paired, f.from = at, true, source{at.Commit[:min(12, len(at.Commit))], name, p.line}
+			}
 		}
 	}
+	h.told = h.told || under == "" || under == "."
 	return nil
 }
 
 // typed is a file of the history as a person would type it, had it stayed.
-func typed(repo *repository.Repo, path, under, file string) string {
-	if repo.Bare {
-		return file
-	}
+func typed(base, under, file string) string {
 	if file == under {
-		return path
+		return base
 	}
 	if under != "." {
 		file = strings.TrimPrefix(file, under+"/")
 	}
-	return filepath.Join(path, filepath.FromSlash(file))
+	return filepath.Join(base, filepath.FromSlash(file))
 }
 
 // index searches what is about to be committed.
 func (s *search) index(ctx context.Context) error {
-	repo, err := repository.Open(ctx, ".")
+	repo, err := repository.OpenHere(ctx)
 	if err != nil {
 		return err
 	}
@@ -285,9 +388,16 @@ func (s *search) index(ctx context.Context) error {
 	}
 	for _, k := range staged {
 		if p := s.placed(k.Found); !allow.has(k.Path, p.id) {
-			f := s.add(filepath.FromSlash(k.Path), p)
-			f.now, f.staged = true, true
+			s.now(here(repo.Top, k.Path), p).staged = true
 		}
 	}
 	return nil
+}
+
+// here is a path below a folder as one types it where one stands.
+func here(top, file string) string {
+	if path, err := filepath.Rel(filepath.FromSlash(within(top, ".")), filepath.FromSlash(file)); err == nil {
+		return path
+	}
+	return filepath.Join(top, filepath.FromSlash(file))
 }

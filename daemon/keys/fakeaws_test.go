@@ -33,7 +33,8 @@ type fakeAWS struct {
 	fail      func(a rotation.Action) *rotation.Outcome // nil: as it is
 	after     func(a rotation.Action, o *rotation.Outcome)
 	saw       func(user string, a rotation.Action)
-	block     chan struct{} // Create waits for it, when set
+	way       func(ctx context.Context) *rotation.Outcome // of Owner's call; nil: it gets there
+	block     chan struct{}                               // Create waits for it, when set
 }
 
 type row struct {
@@ -251,7 +252,12 @@ func (f *fakeAWS) Users(_ context.Context, signer rotation.Version) ([]string, r
 	return slices.Sorted(maps.Keys(f.users)), o
 }
 
-func (f *fakeAWS) Owner(_ context.Context, signer rotation.Version, id string) (string, string, rotation.Outcome) {
+func (f *fakeAWS) Owner(ctx context.Context, signer rotation.Version, id string) (string, string, rotation.Outcome) {
+	if f.way != nil {
+		if o := f.way(ctx); o != nil {
+			return "", "", *o
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	o := f.known(signer)

@@ -19,12 +19,12 @@ import (
 // Walk is one search of the files below a path.
 type Walk struct {
 	Workers int
-	// Skip, if not nil, leaves out a file or a whole folder, by its path below Root.
-	Skip func(path string) bool
 	// Only, if not nil, names the files to read, in place of all below Root.
 	Only func(file func(path string)) error
-	// Found and Trouble are called by one goroutine at a time, with the path below
-	// Root. Trouble is a file or folder that could not be read.
+	// These are called by one goroutine at a time, with the path below Root: Repository
+	// for each folder that has a .git of its own, and that is left out; Trouble for a
+	// file or folder that could not be read.
+	Repository func(path string)
 	Found   func(path string, f scan.Found)
 	Trouble func(path string, err error)
 	// Files and Bytes count what was read so far.
@@ -67,7 +67,11 @@ func (w *Walk) Run(ctx context.Context, root string) error {
 		names = func(file func(string)) error { return w.below(ctx, &one, root, file) }
 	}
 	err = names(func(path string) {
-		if w.Skip == nil || !w.Skip(path) {
+		if isRepository(filepath.Join(root, path)) { // git lists one within another as if it were a file
+			one.Lock()
+			defer one.Unlock()
+			w.Repository(filepath.Clean(path))
+		} else {
 			files <- path
 		}
 	})
@@ -94,15 +98,28 @@ func (w *Walk) below(ctx context.Context, one *sync.Mutex, root string, file fun
 		case err != nil:
 			w.trouble(one, below, err)
 			return nil
-		case e.Name() == ".git" && below != ".", below != "." && w.Skip != nil && w.Skip(below):
+		case e.Name() == ".git" && below != ".":
 			if e.IsDir() {
 				return fs.SkipDir
 			}
+		case e.IsDir() && below != "." && isRepository(path):
+			file(below)
+			return fs.SkipDir
 		case e.Type().IsRegular():
 			file(below)
 		}
 		return nil
 	})
+}
+
+// isRepository reports whether a folder looks like a repository's, a submodule's or
+// a linked worktree's.
+func isRepository(path string) bool {
+	if info, err := os.Lstat(path); err != nil || !info.IsDir() {
+		return false
+	}
+	_, err := os.Lstat(filepath.Join(path, ".git"))
+	return err == nil
 }
 
 func (w *Walk) read(ctx context.Context, one *sync.Mutex, path, below string) {

@@ -46,7 +46,8 @@ func walked(t *testing.T, root string, change func(*Walk)) (found, trouble []str
 		Found: func(path string, f scan.Found) {
 			found = append(found, fmt.Sprintf("%s:%d:%s", path, f.Line, f.AccessKeyID))
 		},
-		Trouble: func(path string, err error) { trouble = append(trouble, path+": "+err.Error()) },
+		Trouble:    func(path string, err error) { trouble = append(trouble, path+": "+err.Error()) },
+		Repository: func(path string) { found = append(found, path+" is a repository") },
 	}
 	if change != nil {
 		change(w)
@@ -59,22 +60,18 @@ func walked(t *testing.T, root string, change func(*Walk)) (found, trouble []str
 
 func TestWalk(t *testing.T) {
 	root := tree(t, map[string]string{
-		"a": key(1), "b/c/d": "\n\n" + key(2), ".hidden/x": key(3), ".git/config": key(4), "sub/.git": "gitdir: ../x " + key(5),
+		"a": key(1), "b/c/d": "\n\n" + key(2), ".hidden/x": key(3), ".git/config": key(4), "sub/.git": "gitdir: ../x " + key(5), "sub/file": key(5), "deep/er/.git/config": "", "deep/er/x": key(5),
 		"b/nothing": "AKIA", "empty": "", "huge": strings.Repeat("x\n", 3<<20) + key(6),
 	})
 	found, trouble, err := walked(t, root, nil)
-	if want := []string{".hidden/x:1:" + key(3), "a:1:" + key(1), "b/c/d:3:" + key(2), "huge:3145729:" + key(6)}; err != nil || len(trouble) > 0 || !slices.Equal(found, want) {
+	if want := []string{".hidden/x:1:" + key(3), "a:1:" + key(1), "b/c/d:3:" + key(2), "deep/er is a repository", "huge:3145729:" + key(6), "sub is a repository"}; err != nil || len(trouble) > 0 || !slices.Equal(found, want) {
 		t.Errorf("%q, %q, %v", found, trouble, err)
 	}
-	found, _, err = walked(t, root, func(w *Walk) { w.Skip = func(path string) bool { return path == "b" || path == "huge" } })
-	if err != nil || len(found) != 2 {
-		t.Errorf("without b and huge: %q, %v", found, err)
-	}
 	found, _, err = walked(t, root, func(w *Walk) {
-		w.Only = func(file func(string)) error { file("a"); file("is gone"); return nil }
+		w.Only = func(file func(string)) error { file("a"); file("is gone"); file("sub/"); return nil }
 	})
-	if err != nil || len(found) != 1 {
-		t.Errorf("a alone: %q, %v", found, err)
+	if err != nil || !slices.Equal(found, []string{"a:1:" + key(1), "sub is a repository"}) {
+		t.Errorf("a and sub alone: %q, %v", found, err)
 	}
 	if found, _, err = walked(t, filepath.Join(root, "a"), nil); err != nil || !slices.Equal(found, []string{"a:1:" + key(1)}) {
 		t.Errorf("a file: %q, %v", found, err)

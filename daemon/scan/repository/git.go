@@ -29,30 +29,43 @@ var ErrNoGit = errors.New("git is not installed, or not in PATH")
 // Repo is one repository. Its methods may be called from several goroutines; each
 // ends its children when its context ends.
 type Repo struct {
-	Top  string // the folder of its working files; of a bare one, its own
-	Bare bool
-	dir  string // where git is run
-	hook bool   // with the index that git gave a hook
+	Top    string // the folder of its working files; of a bare one, its own
+	Common string // the folder of its objects, which linked worktrees share
+	Bare   bool
+	dir    string // where git is run
+	hook   bool   // and points elsewhere, by the variables that git gave a hook
 }
 
+// OpenHere finds the repository that git itself would take in this folder, and, in a
+// hook, the index that git has made for it.
+func OpenHere(ctx context.Context) (*Repo, error) { return open(ctx, ".", true) }
+
 // Open finds the repository in which a file or folder lies.
-func Open(ctx context.Context, path string) (*Repo, error) {
+func Open(ctx context.Context, path string) (*Repo, error) { return open(ctx, path, false) }
+
+func open(ctx context.Context, path string, hook bool) (*Repo, error) {
 	if info, err := os.Stat(path); err != nil {
 		return nil, err
 	} else if !info.IsDir() {
 		path = filepath.Dir(path)
 	}
-	r := &Repo{dir: path}
-	out, err := r.output(ctx, "rev-parse", "--is-bare-repository", "--is-inside-git-dir", "--absolute-git-dir")
+	r := &Repo{dir: path, hook: hook}
+	out, err := r.output(ctx, "rev-parse", "--is-bare-repository", "--is-inside-git-dir", "--git-common-dir", "--absolute-git-dir")
 	if err != nil {
 		return nil, err
 	}
-	words := strings.SplitN(strings.TrimRight(out, "\n"), "\n", 3)
+	words := strings.Split(strings.TrimRight(out, "\n"), "\n")
+	if len(words) == 4 {
+		r.Common = r.absolute(words[2])
+		if real, err := filepath.EvalSymlinks(r.Common); err == nil { // git says it so of a linked worktree's alone
+			r.Common = real
+		}
+	}
 	switch {
-	case len(words) != 3:
+	case len(words) != 4: // nobody's path has the end of a line in it
 		return nil, fmt.Errorf("git says of %s what nobody understands", path)
 	case words[0] == "true":
-		r.Bare, r.Top = true, words[2]
+		r.Bare, r.Top = true, filepath.FromSlash(words[3])
 		return r, nil
 	case words[1] == "true":
 		return nil, ErrNone // within .git, where nothing of the user's stands
@@ -64,11 +77,23 @@ func Open(ctx context.Context, path string) (*Repo, error) {
 	return r, nil
 }
 
+// absolute is a path that git has printed: some count from where it was run.
+func (r *Repo) absolute(printed string) string {
+	path := filepath.FromSlash(strings.TrimRight(printed, "\n"))
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(r.dir, path)
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	return path
+}
+
 // options keep git to reading what is here: no program that a configuration names
 // is run, nothing is fetched, no lock is taken and nobody is asked.
 var options = []string{
 	"--no-pager", "--no-replace-objects", "--no-optional-locks",
-	"-c", "core.fsmonitor=false", "-c", "log.showSignature=false", "-c", "log.showRoot=true", "-c", "diff.renames=false",
+	"-c", "core.fsmonitor=false", "-c", "log.showSignature=false", "-c", "log.showRoot=true", "-c", "diff.renames=false", "-c", "diff.relative=false", "-c", "color.ui=never",
 	"-c", "protocol.allow=never", "-c", "core.quotePath=false",
 	// Two of them run beside us: neither may keep much.
 	"-c", "core.deltaBaseCacheLimit=24m", "-c", "core.packedGitWindowSize=16m", "-c", "core.packedGitLimit=48m", "-c", "core.bigFileThreshold=32m",
@@ -114,6 +139,13 @@ func trouble(ctx context.Context, verb, said string, err error) error {
 		return ErrNoGit
 	case strings.Contains(said, "not a git repository"):
 		return ErrNone
+	case strings.Contains(said, "dubious ownership"):
+		for advice := range strings.Lines(said) {
+			if advice = strings.TrimSpace(advice); strings.HasPrefix(advice, "git config ") {
+				return fmt.Errorf("it is another user's, and git reads it only once you have typed %s", advice)
+			}
+		}
+		return errors.New("git " + verb + ": " + strings.TrimPrefix(line, "fatal: "))
 	case line != "":
 		return fmt.Errorf("git %s: %s", verb, strings.TrimPrefix(line, "fatal: "))
 	default:

@@ -19,12 +19,13 @@ type Staged struct {
 	scan.Found
 }
 
-// Staged tells what the index holds that HEAD does not: a key that HEAD has in
-// the same file already is no news.
+// Staged tells what the index holds that HEAD does not: a key that HEAD has in the
+// same file already is no news. The index is a hook's, if the repository is of
+// [OpenHere].
 func (r *Repo) Staged(ctx context.Context) ([]Staged, error) {
 	type change struct{ old, now, path string }
 	var changes []change
-	err := r.inIndex(ctx, func(out io.Reader) error {
+	err := r.stream(ctx, nil, func(out io.Reader) error {
 		fields := bufio.NewScanner(out)
 		fields.Buffer(make([]byte, 64<<10), 1<<20)
 		fields.Split(untilZero)
@@ -72,13 +73,6 @@ func (r *Repo) Staged(ctx context.Context) ([]Staged, error) {
 		}
 	}
 	return staged, nil
-}
-
-// inIndex runs git with the index that a hook was given.
-func (r *Repo) inIndex(ctx context.Context, read func(io.Reader) error, args ...string) error {
-	hook := *r
-	hook.hook = true
-	return hook.stream(ctx, nil, read, args...)
 }
 
 // At reads a file as a commit has it, its path from the top.

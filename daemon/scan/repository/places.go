@@ -40,13 +40,15 @@ func (r *Repo) Places(ctx context.Context, objects map[string]bool, under string
 	}
 	l := &log{wanted: objects, places: map[[2]string]*Place{}}
 	args := []string{"log", "--all", "--topo-order", "--raw", "-z", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv", "-c", "--format=" + header + "%H %P%x00%at"}
+	stashes := r.stashes(ctx)
+	args = append(append(args, stashes...), "--")
 	if under != "" && under != "." {
-		args = append(args, "--", ":(top,literal)"+under)
+		args = append(args, ":(top,literal)"+under)
 	}
 	if err := r.stream(ctx, nil, l.read, args...); err != nil {
 		return nil, err
 	}
-	tips := []string{"HEAD"}
+	tips := append([]string{"HEAD"}, stashes...)
 	err := r.stream(ctx, nil, func(out io.Reader) error {
 		refs := bufio.NewScanner(out)
 		for refs.Scan() {
@@ -71,6 +73,15 @@ func (r *Repo) Places(ctx context.Context, objects map[string]bool, under string
 	return l.order, nil
 }
 
+// stashes are the commits of all stashes: a ref names the newest alone.
+func (r *Repo) stashes(ctx context.Context) []string {
+	out, err := r.output(ctx, "log", "-g", "--format=%H", "refs/stash", "--")
+	if err != nil { // there is none
+		return nil
+	}
+	return strings.Fields(out)
+}
+
 // header begins what is said of a commit. A path comes only after its line of
 // numbers, so that none can be taken for it.
 const header = "\x01"
@@ -81,9 +92,10 @@ type log struct {
 	places map[[2]string]*Place // by object and path
 	order  []*Place
 
-	rank           int
-	commit, parent string
-	author         time.Time
+	rank    int
+	commit  string
+	parents []string
+	author  time.Time
 }
 
 func (l *log) read(out io.Reader) error {
@@ -105,7 +117,7 @@ func (l *log) read(out io.Reader) error {
 			}
 			l.rank++
 			l.commit, l.author = commit, time.Unix(at, 0).UTC()
-			l.parent, _, _ = strings.Cut(parents, " ")
+			l.parents = strings.Fields(parents)
 			if l.wanted[commit] {
 				l.has(commit, "")
 				p := l.places[[2]string{commit, ""}]
@@ -139,9 +151,9 @@ func (l *log) change(numbers, path string) error {
 		return errStrange
 	}
 	objects := words[parents+1 : 2*(parents+1)]
-	for _, old := range objects[:parents] {
-		if l.wanted[old] {
-			l.had(old, path)
+	for i, old := range objects[:parents] {
+		if l.wanted[old] && i < len(l.parents) {
+			l.had(old, path, l.parents[i])
 		}
 	}
 	if now := objects[parents]; l.wanted[now] {
@@ -167,9 +179,9 @@ func (l *log) has(object, path string) {
 }
 
 // had: this commit made the file another one. The newest comes first, and counts.
-func (l *log) had(object, path string) {
+func (l *log) had(object, path, parent string) {
 	if p := l.place(object, path); p.Last == "" {
-		p.Last, p.until = l.parent, l.rank
+		p.Last, p.until = parent, l.rank
 	}
 }
 

@@ -136,6 +136,125 @@ func TestWhereThereIsNone(t *testing.T) {
 	}
 }
 
+// TestEveryStash is looked at, and not the newest alone.
+func TestEveryStash(t *testing.T) {
+	s := newStage(t)
+	older, olderText := pair(1)
+	newer, newerText := pair(2)
+	s.write("k", "")
+	s.commit("first")
+	s.write("k", olderText)
+	s.git("stash")
+	first := s.git("rev-parse", "stash")
+	s.write("k", newerText)
+	s.git("stash")
+	second := s.git("rev-parse", "stash")
+	got := s.found("")
+	s.wants(got, older, s.place("k", 1, first, first, true))
+	s.wants(got, newer, s.place("k", 1, second, second, true))
+}
+
+// TestAMergeThatTakesItOut: the last commit that has a key is the parent that had it.
+func TestAMergeThatTakesItOut(t *testing.T) {
+	s := newStage(t)
+	id, text := pair(1)
+	s.write("k", "")
+	s.commit("first")
+	s.git("checkout", "-q", "-b", "side")
+	s.write("k", text)
+	side := s.commit("in")
+	s.git("checkout", "-q", "main")
+	s.write("k", "nothing\n")
+	s.commit("meanwhile")
+	s.git("merge", "-q", "--no-commit", "-s", "ours", "side")
+	s.write("k", "neither\n")
+	s.commit("out")
+	s.git("branch", "-D", "side")
+	got := s.found("")
+	s.wants(got, id, s.place("k", 1, side, side, false))
+}
+
+// TestSettingsOfAPerson that change what git prints change nothing of what is found.
+func TestSettingsOfAPerson(t *testing.T) {
+	s := newStage(t)
+	id, text := pair(1)
+	s.write("k", text)
+	c1 := s.commit("in")
+	fresh, freshText := pair(2)
+	s.write("fresh", freshText)
+	s.git("add", "fresh")
+	s.write("sub/x", "")
+	s.git("config", "diff.relative", "true")
+	s.git("config", "color.ui", "always")
+	r, err := Open(t.Context(), filepath.Join(s.dir, "sub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := r.Staged(t.Context())
+	if err != nil || len(all) != 1 || all[0].Path != "fresh" || all[0].AccessKeyID != fresh {
+		t.Errorf("staged: %+v, %v", all, err)
+	}
+	got := s.found("")
+	s.wants(got, id, s.place("k", 1, c1, c1, true))
+}
+
+// TestWhatAHookIsTold steers the one repository that it is told of, and no other.
+func TestWhatAHookIsTold(t *testing.T) {
+	s := newStage(t)
+	id, text := pair(1)
+	s.write("a", "")
+	s.commit("first")
+	s.write("a", text)
+	index := filepath.Join(t.TempDir(), "index")
+	t.Setenv("GIT_INDEX_FILE", index)
+	s.git("read-tree", "HEAD")
+	s.git("add", "a")
+	t.Chdir(s.dir)
+	r, err := OpenHere(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all, err := r.Staged(t.Context()); err != nil || len(all) != 1 || all[0].AccessKeyID != id {
+		t.Errorf("what is about to be committed: %+v, %v", all, err)
+	}
+	if all, err := s.open().Staged(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("what git add would have told: %+v, %v", all, err)
+	}
+	t.Setenv("GIT_DIR", filepath.Join(s.dir, ".git"))
+	t.Setenv("GIT_WORK_TREE", s.dir)
+	t.Chdir(t.TempDir())
+	if r, err = OpenHere(t.Context()); err != nil || r.Top != s.dir {
+		t.Errorf("%+v, %v", r, err)
+	}
+	t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(os.TempDir()))
+	if r, err = Open(t.Context(), "."); !errors.Is(err, ErrNone) {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestWhatWorktreesShare: their objects, which are read once.
+func TestWhatWorktreesShare(t *testing.T) {
+	s := newStage(t)
+	s.write("sub/x", "")
+	s.commit("first")
+	linked := filepath.Join(t.TempDir(), "linked")
+	s.git("worktree", "add", "-q", linked)
+	for _, path := range []string{s.dir, filepath.Join(s.dir, "sub"), linked} {
+		if r, err := Open(t.Context(), path); err != nil || r.Common != s.open().Common || filepath.Base(r.Common) != ".git" {
+			t.Errorf("%s: %+v, %v", path, r, err)
+		}
+	}
+}
+
+// TestSomebodyElses is not read, and one is told what git has to be told.
+func TestSomebodyElses(t *testing.T) {
+	s := newStage(t)
+	t.Setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "true")
+	if _, err := Open(t.Context(), s.dir); err == nil || !strings.HasSuffix(err.Error(), "you have typed git config --global --add safe.directory "+s.dir) {
+		t.Error(err)
+	}
+}
+
 func TestStaged(t *testing.T) {
 	s := newStage(t)
 	old, oldText := pair(1)

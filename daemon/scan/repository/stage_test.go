@@ -44,7 +44,11 @@ type stage struct {
 
 func newStage(t *testing.T, options ...string) *stage {
 	t.Helper()
-	s := &stage{t, t.TempDir(), time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+	dir, err := filepath.EvalSymlinks(t.TempDir()) // as git says it
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stage{t, dir, time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
 	t.Setenv("HOME", s.dir)
 	t.Setenv("XDG_CONFIG_HOME", s.dir)
 	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
