@@ -25,8 +25,8 @@ type Walk struct {
 	// for each folder that has a .git of its own, and that is left out; Trouble for a
 	// file or folder that could not be read.
 	Repository func(path string)
-	Found   func(path string, f scan.Found)
-	Trouble func(path string, err error)
+	Found      func(path string, f scan.Found)
+	Trouble    func(path string, err error)
 	// Files and Bytes count what was read so far.
 	Files, Bytes *atomic.Int64
 }
