@@ -49,7 +49,7 @@ func Dial(env Env, deadline time.Time) (*os.File, error) {
 }
 
 // startRemedy is what a person types when there is no daemon.
-const startRemedy = "start it with: awskeyd run"
+const startRemedy = "start it with: awskey service start"
 
 func connect(path string, deadline time.Time) (*os.File, error) {
 	if !isAbsolute("unix", path) {

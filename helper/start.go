@@ -95,7 +95,7 @@ func holds(f *os.File, text string) bool {
 func mayStart(env Env, environ []string) (state string, err error) {
 	for _, v := range environ {
 		if name := variable(v); hasPrefix(name, "AWSKEYD_") {
-			return "", notStarted(name + " is set")
+			return "", noDaemon("no daemon answers, and none was started: "+name+" is set", "start it with: awskeyd run") // by whoever steers it
 		}
 	}
 	home := env("HOME")
@@ -112,7 +112,7 @@ func mayStart(env Env, environ []string) (state string, err error) {
 		return "", notStarted("cannot make the state folder " + state + ": " + reason(err))
 	}
 	if _, err := os.Lstat(StopMarker(state)); err == nil {
-		return "", noDaemon("no daemon answers, and none was started: it has been stopped ("+StopMarker(state)+")", "start it with: awskey service start")
+		return "", notStarted("it has been stopped (" + StopMarker(state) + ")")
 	}
 	return state, nil
 }

@@ -107,6 +107,9 @@ func (a *app) serviceUninstall(ctx context.Context) (string, error) {
 }
 
 func (a *app) serviceStart(ctx context.Context) (string, error) {
+	if _, err := a.configured(); err != nil {
+		return "", err
+	}
 	if err := a.unmarkStopped(); err != nil {
 		return "", err
 	}
@@ -146,6 +149,9 @@ func (a *app) serviceStop(ctx context.Context) (string, error) {
 }
 
 func (a *app) serviceRestart(ctx context.Context) (string, error) {
+	if _, err := a.configured(); err != nil {
+		return "", err
+	}
 	if err := a.unmarkStopped(); err != nil {
 		return "", err
 	}

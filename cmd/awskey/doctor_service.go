@@ -98,6 +98,7 @@ func (d *doctor) service(ctx context.Context) {
 	if state, err := helper.StateDir(d.env); err == nil {
 		if _, err := os.Stat(helper.StopMarker(state)); err == nil {
 			d.say("warning", "stopped", "awskey service start", "the service was stopped by a person, so that no program starts it")
+			return
 		}
 	}
 	if err := d.awake(); err != nil {

@@ -61,7 +61,9 @@ func (e *ejecting) open() (os.FileMode, bool) {
 
 // whatStays says what has come of it, and what is left for a person to delete.
 func (e *ejecting) whatStays(p *ejectPlan) {
-	e.printf("\n")
+	if len(p.keys) > 0 {
+		e.printf("\n")
+	}
 	for _, k := range p.keys {
 		e.printf("%s  %s stands in %s\n", k.name, short(k.id), printable(e.tilde(k.file)))
 		for _, id := range k.left {

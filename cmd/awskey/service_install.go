@@ -154,13 +154,13 @@ func (a *app) awskeyd() (string, error) {
 // carry writes the way to AWS that this shell is told of into the configuration,
 // where nothing else stands: a service inherits none of it.
 func (a *app) carry() (list []carried, err error) {
-	path, err := helper.ConfigFile(a.env)
+	c, err := a.configured()
 	if err != nil {
 		return nil, err
 	}
-	c, err := config.Load(config.PathsFor(path, a.home()))
+	path, err := helper.ConfigFile(a.env)
 	if err != nil {
-		return nil, &api.Error{Code: "bad-config", Message: err.Error(), Exit: helper.ExitUsage}
+		return nil, err
 	}
 	now := c.AWS("")
 	for _, x := range []struct {
@@ -223,6 +223,20 @@ func end(pid int) error {
 		return &api.Error{Code: "not-stopped", Message: fmt.Sprintf("could not stop the awskeyd that runs as process %d: %v", pid, err), Exit: helper.ExitFailed}
 	}
 	return nil
+}
+
+// configured refuses to start a service that would not, in the words that it would
+// say.
+func (a *app) configured() (*config.Config, error) {
+	path, err := helper.ConfigFile(a.env)
+	if err != nil {
+		return nil, err
+	}
+	c, err := config.Load(config.PathsFor(path, a.home()))
+	if err != nil {
+		return nil, &api.Error{Code: "bad-config", Message: err.Error(), Exit: helper.ExitUsage}
+	}
+	return c, nil
 }
 
 // endsWithin is more than a daemon takes: an access key that is just being made is
@@ -297,8 +311,14 @@ func serviceError(what string, err error) error {
 // text is what a person is told.
 func (in installed) text(a *app) string {
 	var b strings.Builder
-	for _, c := range in.carried {
-		fmt.Fprintf(&b, "%s is written into the configuration, since a service inherits none of it:\n\n    [aws]\n    %s = %q\n\n", c.variable, c.setting, withoutPassword(c.value))
+	for n, c := range in.carried {
+		if n == 0 {
+			b.WriteString("A service inherits nothing of this shell, so the configuration says now:\n\n    [aws]\n")
+		}
+		fmt.Fprintf(&b, "    %-10s = %q  # %s\n", c.setting, withoutPassword(c.value), c.variable)
+	}
+	if len(in.carried) > 0 {
+		b.WriteString("\n")
 	}
 	for _, v := range in.kept {
 		fmt.Fprintf(&b, "The service is given %s of this shell.\n", printable(v))

@@ -20,7 +20,7 @@ func TestTheWayToAWSIsCarried(t *testing.T) {
 		t.Fatal(list, err)
 	}
 	said := installed{carried: list, version: "1"}.text(a)
-	if strings.Contains(said, "canary") || !strings.Contains(said, "https_proxy is written") || !strings.Contains(said, `no_proxy = "localhost"`) {
+	if strings.Contains(said, "canary") || !strings.Contains(said, "# https_proxy") || !strings.Contains(said, `no_proxy   = "localhost"`) {
 		t.Error(said)
 	}
 	path := filepath.Join(home, ".config", "awskeyd", "config.toml")

@@ -19,8 +19,8 @@ func TestBadStartsAreAnsweredWithOneLine(t *testing.T) {
 	config := func(h *home) string { return h.path(".config/awskeyd/config.toml") }
 	for _, w := range []wrong{
 		{"no daemon, helper", func(m *mistakes) result { return m.helper("work") }, exitNoDaemon, helper, "no daemon.*none was started: AWSKEYD_SOCKET is set.*awskeyd run"},
-		{"no daemon, awskey", func(m *mistakes) result { return m.awskey("status") }, exitNoDaemon, awskey, "no daemon answers.*awskeyd run"},
-		{"no daemon, store list", func(m *mistakes) result { return m.awskey("store", "list") }, exitNoDaemon, awskey, "no daemon answers.*awskeyd run"},
+		{"no daemon, awskey", func(m *mistakes) result { return m.awskey("status") }, exitNoDaemon, awskey, "no daemon answers.*awskey service start"},
+		{"no daemon, store list", func(m *mistakes) result { return m.awskey("store", "list") }, exitNoDaemon, awskey, "no daemon answers.*awskey service start"},
 		{"no daemon beside the helper", func(m *mistakes) result {
 			m.unsteered()
 			lone := m.path("lone")

@@ -147,7 +147,7 @@ func TestClientWithoutDaemon(t *testing.T) {
 	dir := short(t)
 	c := Dial(env(filepath.Join(dir, "socket")))
 	_, err := c.Status(t.Context())
-	if e := asError(err); e.Exit != helper.ExitNoDaemon || e.Code != "no-daemon" || !strings.Contains(e.Remedy, "awskeyd run") {
+	if e := asError(err); e.Exit != helper.ExitNoDaemon || e.Code != "no-daemon" || !strings.Contains(e.Remedy, "awskey service start") {
 		t.Errorf("%#v", err)
 	}
 
