@@ -122,7 +122,7 @@ func wrongs() []wrong {
 		{"unknown key", verb("status", "nobody"), exitUnknown, awskey, "there is no key nobody.*awskey list"},
 		{"rotation of an unknown key", verb("rotate", "nobody"), exitUnknown, awskey, "there is no key nobody"},
 		{"unknown verb", verb("rotat", "work"), exitUsage, awskey, `there is no verb "rotat", did you mean rotate`},
-		{"verb that is not built", verb("service"), exitUsage, "awskey service", "^awskey service is not built yet$"},
+		{"flag that is not built", verb("remove", "work", "--now"), exitUsage, "awskey remove", "^awskey remove --now is not built yet$"},
 		{"unknown flag", verb("status", "--jsno"), exitUsage, awskey, "unknown flag.*awskey help status"},
 		{"wrong words for awskeyd", func(m *mistakes) result { return m.awskeyd("start") }, exitUsage, awskeyd, "awskeyd help"},
 		{"second daemon", func(m *mistakes) result { return m.awskeyd("run") }, exitHeld, awskeyd, "another awskeyd is running.*awskey status"},

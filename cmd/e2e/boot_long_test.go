@@ -48,6 +48,7 @@ touch "$t/dev/console"
 mount --bind "$3" "$t/dev/console"
 mkdir "$t/srv/inside"
 cp -a "$1/." "$t/srv/inside/"
+find "$t/usr/lib/systemd/user" -name 'awskeyd*' -delete
 rm -f "$t"/etc/systemd/system/*.wants/* "$t"/etc/resolv.conf
 mkdir -p "$t/run/systemd/system/multi-user.target.wants"
 cat > "$t/run/inside.sh" <<'S'
