@@ -118,7 +118,7 @@ func live(t *testing.T, h *home, aws *awstest.Server, c *canary, id, secret stri
 		h.do(args...)
 	}
 	h.forgets(t, c, d)
-	h.do("unlock")
+	h.unlock()
 	h.worksUnheard(aws, "work")
 }
 

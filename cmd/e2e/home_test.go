@@ -210,6 +210,16 @@ func (h *home) do(args ...string) result {
 	return r
 }
 
+// unlock runs awskey unlock, which says that it waits where the machine is slow.
+func (h *home) unlock(flags ...string) result {
+	h.t.Helper()
+	r := h.awskey(append([]string{"unlock"}, flags...)...)
+	if r.exit != exitDone || r.stderr != "" && !strings.Contains(r.stderr, "waiting for your keyring") {
+		h.t.Fatalf("awskey unlock: exit %d, %q", r.exit, r.stderr)
+	}
+	return r
+}
+
 // add takes a key in, as a script does.
 func (h *home) add(name, id, secret string, flags ...string) result {
 	h.t.Helper()

@@ -42,7 +42,7 @@ func TestLockAndUnlockOverAKeyring(t *testing.T) {
 	if now := len(aws.Calls()); now != calls {
 		t.Errorf("AWS was asked %d times while the store was locked", now-calls)
 	}
-	h.do("unlock")
+	h.unlock()
 	if r := h.helper("work"); r.exit != exitDone {
 		t.Errorf("after unlock: exit %d, %q", r.exit, r.stderr)
 	}
@@ -62,7 +62,7 @@ func TestLockAndUnlockOverAKeyring(t *testing.T) {
 		t.Errorf("behind a locked keyring: exit %d, %q", r.exit, r.stderr)
 	}
 	k.Unlock()
-	if r := h.do("unlock", "--json"); !strings.Contains(r.stdout, `"state": "ready"`) {
+	if r := h.unlock("--json"); !strings.Contains(r.stdout, `"state": "ready"`) {
 		t.Errorf("unlock says %s", r.stdout)
 	}
 	if r := h.helper("work"); r.exit != exitDone {
