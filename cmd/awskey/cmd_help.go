@@ -60,6 +60,8 @@ func (a *app) helpCmd() *cobra.Command {
 		Use:     "help [VERB]",
 		Short:   "says more of a verb",
 		Example: "  awskey help add",
+
+		ValidArgsFunction: completeVerb,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				a.help(cmd.Root())
