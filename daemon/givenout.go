@@ -17,7 +17,7 @@ type givenOut struct {
 	path string
 
 	mu   sync.Mutex
-	list []string
+	list []string // lines that begin with an id
 }
 
 // mostGivenOut bounds the file.
@@ -29,20 +29,33 @@ func openGivenOut(stateDir string) (*givenOut, error) {
 	if err != nil && !os.IsNotExist(err) {
 		return g, err
 	}
-	g.list = strings.Fields(string(text))
+	// By lines: what a newer awskeyd may write behind an id is kept.
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" {
+			g.list = append(g.list, line)
+		}
+	}
 	return g, nil
 }
 
 func (g *givenOut) has(id string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return slices.Contains(g.list, id)
+	return slices.ContainsFunc(g.list, of(id))
+}
+
+// of tells the line of an id.
+func of(id string) func(line string) bool {
+	return func(line string) bool {
+		first, _, _ := strings.Cut(line, " ")
+		return first == id
+	}
 }
 
 // add and drop are done when they are on disk.
 func (g *givenOut) add(id string) error {
 	return g.change(func(list []string) []string {
-		if slices.Contains(list, id) {
+		if slices.ContainsFunc(list, of(id)) {
 			return list
 		}
 		list = append(list, id)
@@ -52,7 +65,7 @@ func (g *givenOut) add(id string) error {
 
 func (g *givenOut) drop(id string) error {
 	return g.change(func(list []string) []string {
-		return slices.DeleteFunc(list, func(one string) bool { return one == id })
+		return slices.DeleteFunc(list, of(id))
 	})
 }
 

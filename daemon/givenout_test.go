@@ -38,6 +38,16 @@ func TestGivenOutIsRemembered(t *testing.T) {
 	if g = open(); len(g.list) != mostGivenOut || g.has("AKIAONE") {
 		t.Errorf("%d are remembered", len(g.list))
 	}
+	later := "AKIALATER 2031-01-01 from a newer awskeyd"
+	if err := os.WriteFile(filepath.Join(dir, "given-out"), []byte("AKIAONE\n"+later+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if g = open(); !g.has("AKIALATER") || g.add("AKIALATER") != nil || g.drop("AKIAONE") != nil {
+		t.Errorf("of a newer file %q is read", g.list)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "given-out")); err != nil || string(text) != later+"\n" {
+		t.Errorf("of a newer file %q is left, %v", text, err)
+	}
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,8 @@ const usage = `awskeyd holds the access keys of IAM users and rotates them.
 
 Usage:
   awskeyd run [--debug]   serve in the foreground, until SIGTERM or Ctrl-C
-  awskeyd version
+  awskeyd version         print the version
+  awskeyd help            print this
 
 Example:
   awskeyd run &

@@ -94,9 +94,23 @@ func (s *Store) finishOne(ctx context.Context, e entry) error {
 	}
 }
 
-// clear removes both slots of a record and makes sure that they are gone.
+// untouchable refuses a record of which a newer program has written a slot.
+func (s *Store) untouchable(ctx context.Context, record string) error {
+	p, err := s.read(ctx, record)
+	if err != nil {
+		return err
+	}
+	defer p.wipe()
+	return p.newer()
+}
+
+// clear removes both slots of a record and makes sure that they are gone, unless
+// a newer program wrote one.
 func (s *Store) clear(ctx context.Context, name string) error {
 	record := strings.ToLower(name)
+	if err := s.untouchable(ctx, record); err != nil {
+		return err
+	}
 	for i := range slot(slots) {
 		failpoint.At("store.slot.removing")
 		if err := s.items.Remove(ctx, item(record, i)); err != nil && !errors.Is(err, ErrAbsent) {
@@ -298,6 +312,10 @@ func (s *Store) remove(ctx context.Context, name string) error {
 	}
 	gone := entry{name: e.name, step: removing}
 	if e != gone {
+		// Once the index says so, nobody would see the newer record any more.
+		if err := s.untouchable(ctx, record); err != nil {
+			return err
+		}
 		if err := s.change(ctx, e, gone); err != nil {
 			return err
 		}

@@ -130,12 +130,12 @@ func (s *Store) load(ctx context.Context, name string) (Record, error) {
 	switch {
 	case whole && p[n].move:
 		return Record{}, movedRecord(p[n].payload)
-	case errors.Is(indexErr, ErrDamaged) && whole:
-		as = name // a broken index must not take a whole record with it
-	case indexErr != nil:
+	case indexErr != nil && !(errors.Is(indexErr, ErrDamaged) && whole):
 		return Record{}, indexErr
 	case p.newer() != nil:
 		return Record{}, p.newer()
+	case indexErr != nil:
+		as = name // a broken index must not take a whole record with it
 	case p[0].absent() && p[1].absent():
 		return Record{}, fmt.Errorf("%w: the index names it, the keychain has it no more", ErrEmptied)
 	case !whole:

@@ -67,7 +67,7 @@ goes from AWS straight into the store, and nobody sees it.`,
 	flags.StringVar(&add.fromProfile, "from-profile", "", "take both from the AWS profile `P`, in plaintext")
 	flags.StringVar(&add.from, "from", "", "take both from `FILE:LINE`, as scan has found them")
 	flags.BoolVar(&add.write, "write", false, "write credential_process into the AWS config")
-	add.create.flags(a, cmd)
+	add.create.flags(cmd)
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,21 +20,38 @@ Verbs:
 
 `
 
-const closing = `
+// exitCodes are what all programs end with, from 0 on.
+var exitCodes = []string{
+	"done", "failed", "wrong usage", "no daemon", "store locked or blocked", "no such key or profile",
+	"refused by policy or by unsafe file permissions", "AWS refused", "held or under way",
+}
+
+const example = `  awskey add work --write
+  aws --profile work sts get-caller-identity
+  awskey rotate work --wait`
+
+// closing ends the list of verbs.
+func closing() string {
+	codes := make([]string, len(exitCodes))
+	for n, means := range exitCodes {
+		codes[n] = fmt.Sprint(n, " ", means)
+	}
+	return `
 With --json answers and errors are JSON, with times in UTC.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no daemon, 4 store locked or
-blocked, 5 no such key or profile, 6 refused by policy or by unsafe file
-permissions, 7 AWS refused, 8 held or under way.
-
+` + wrapped("Exit codes: "+strings.Join(codes, ", ")+".", "") + `
 Example:
 
-    awskey add work --write
-    aws --profile work sts get-caller-identity
-    awskey rotate work --wait
+` + indented(example, "  ") + `
 
 awskey help VERB says more of one verb.
 `
+}
+
+// indented puts more space before each line.
+func indented(text, by string) string {
+	return by + strings.ReplaceAll(text, "\n", "\n"+by)
+}
 
 // helpCmd stands in for cobra's own, which answers an unknown topic with 0.
 func (a *app) helpCmd() *cobra.Command {
@@ -41,17 +59,17 @@ func (a *app) helpCmd() *cobra.Command {
 		Use:     "help [VERB]",
 		Short:   "says more of a verb",
 		Example: "  awskey help add",
+
+		ValidArgsFunction: completeVerb,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				a.help(cmd.Root())
 				return nil
 			}
 			verb, rest, err := cmd.Root().Find(args)
-			if err != nil || verb == cmd.Root() || len(rest) > 0 {
+			switch {
+			case err != nil || verb == cmd.Root() || verb.Hidden || len(rest) > 0:
 				return unknownVerb(cmd.Root(), args[len(args)-1])
-			}
-			if verb.Hidden {
-				return notBuiltError(strings.TrimPrefix(verb.CommandPath(), "awskey "))
 			}
 			a.help(verb)
 			return nil
@@ -70,17 +88,21 @@ func (a *app) help(cmd *cobra.Command) {
 		rows = append(rows, []string{"    " + c.Use, c.Short})
 	}
 	rows = append(rows, []string{"    help [VERB]", "says more of a verb"})
-	a.printf("%s%s\n%s", overview, strings.Join(table(rows, 2*columns), "\n"), closing)
+	a.printf("%s%s\n%s", overview, strings.Join(table(rows, 2*columns), "\n"), closing())
+}
+
+// saysOf is what a verb does, in full.
+func saysOf(cmd *cobra.Command) string {
+	if cmd.Long != "" {
+		return cmd.Long
+	}
+	return strings.ToUpper(cmd.Short[:1]) + cmd.Short[1:] + "."
 }
 
 // helpVerb prints one verb's usage, its flags without those that are not built,
 // and an example that can be copied.
 func (a *app) helpVerb(cmd *cobra.Command) {
-	text := cmd.Long
-	if text == "" {
-		text = strings.ToUpper(cmd.Short[:1]) + cmd.Short[1:] + "."
-	}
-	a.printf("%s\n\nUsage:\n\n  %s %s", text, cmd.Parent().CommandPath(), cmd.Use)
+	a.printf("%s\n\nUsage:\n\n  %s %s", saysOf(cmd), cmd.Parent().CommandPath(), cmd.Use)
 	if h := cmd.Flags().Lookup("help"); h != nil {
 		h.Hidden = true
 	}

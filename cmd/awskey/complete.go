@@ -17,8 +17,14 @@ import (
 // completions tells cobra what stands behind each verb. A verb that is not among
 // them takes files, as shells offer by themselves.
 func (a *app) completions() {
-	none := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return nil, cobra.ShellCompDirectiveNoFileComp
+	none := cobra.NoFileCompletions
+	values := map[string]cobra.CompletionFunc{
+		"profile": a.completePlaintext, "from-profile": a.completePlaintext,
+		"with": a.completeKey, "user": a.completeUser,
+		"csv":           cobra.FixedCompletions([]string{"csv"}, cobra.ShellCompDirectiveFilterFileExt),
+		"from":          cobra.FixedCompletions(nil, cobra.ShellCompDirectiveNoSpace), // a file, and its line behind it
+		"report":        cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+		"access-key-id": none, "limit": none, "for": none,
 	}
 	for _, verb := range a.verbs {
 		switch verb.Name() {
@@ -37,12 +43,26 @@ func (a *app) completions() {
 		default:
 			verb.ValidArgsFunction = none
 		}
-		for flag, complete := range map[string]cobra.CompletionFunc{"profile": a.completePlaintext, "from-profile": a.completePlaintext} {
+		for flag, complete := range values {
 			if verb.Flags().Lookup(flag) != nil {
 				_ = verb.RegisterFlagCompletionFunc(flag, complete) // it fails only for a flag that is not there
 			}
 		}
 	}
+}
+
+// completeVerb offers the verbs to ask help for.
+func completeVerb(cmd *cobra.Command, args []string, typed string) (list []string, _ cobra.ShellCompDirective) {
+	at, rest, err := cmd.Root().Find(args)
+	if err != nil || len(rest) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	for _, verb := range at.Commands() {
+		if !verb.Hidden && strings.HasPrefix(verb.Name(), typed) {
+			list = append(list, verb.Name()+"\t"+verb.Short)
+		}
+	}
+	return list, cobra.ShellCompDirectiveNoFileComp
 }
 
 // inTurn completes the first word by the first, and so on, and none after the last.

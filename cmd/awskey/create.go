@@ -17,14 +17,11 @@ type creating struct {
 }
 
 // flags declares them.
-func (c *creating) flags(a *app, cmd *cobra.Command) {
+func (c *creating) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&c.on, "create", false, "make an access key at AWS instead of taking one in")
 	flags.StringVar(&c.user, "user", "", "with --create: the IAM `USER` it is for, if not NAME")
 	flags.StringVar(&c.with, "with", "", "with --create: the administrator's `KEY` that makes it")
-	for flag, complete := range map[string]cobra.CompletionFunc{"with": a.completeKey, "user": a.completeUser} {
-		_ = cmd.RegisterFlagCompletionFunc(flag, complete) // it fails only for a flag that is not there
-	}
 }
 
 // check refuses what does not go together, before anything is asked.

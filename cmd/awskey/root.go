@@ -109,6 +109,7 @@ func (a *app) root() *cobra.Command {
 	}
 	a.completions()
 	root.AddCommand(a.verbs...)
+	root.AddCommand(a.linesCmd())
 	return root
 }
 

@@ -124,8 +124,12 @@ var arrowRules = []arrowRule{
 		why: "a leaf: everybody may import it, and it must begin before all others"},
 	{who: []string{"helper/..."}, among: arrowOurs,
 		why: "each credential_process run pays for what the helper links"},
-	{who: []string{"packaging/..."}, among: arrowOurs, only: []string{"packaging/...", "helper"},
+	{who: []string{"packaging/..."}, except: []string{"packaging/manual"}, among: arrowOurs, only: []string{"packaging/...", "helper"},
 		why: "registering the service needs to know where things lie, no more"},
+	{who: []string{"packaging/manual"}, among: arrowOurs, only: []string{"daemon/config"},
+		why: "the manual asks the programs what they do; of their insides it needs the settings alone"},
+	{who: []string{"..."}, never: []string{"packaging/manual"},
+		why: "the manual is made from the programs, and never part of one"},
 
 	{who: []string{"..."}, except: []string{"cmd/awskey"}, never: []string{"daemon/awstest"},
 		why: "the emulator is for tests and the demo"},

@@ -13,7 +13,6 @@ import (
 	"github.com/awskeyd/awskeyd/daemon/awstest"
 	"github.com/awskeyd/awskeyd/store"
 	"github.com/awskeyd/awskeyd/store/keychain"
-	"github.com/awskeyd/awskeyd/store/secret"
 )
 
 // operation is something that a person or the daemon does to a key, so written
@@ -209,22 +208,16 @@ func removes(s *stage) string {
 func fromElsewhere(s *stage) {
 	s.t.Helper()
 	s.d.stop()
-	items, err := keychain.Open(keychain.Config{
-		Backend: keychain.File, Folder: s.h.path(".local/share/awskeyd/keys"),
-		Passphrase: func() (secret.Value, error) { return secret.New(passphrase), nil },
+	s.h.withItems(func(items store.Items) {
+		elsewhere := store.New(items, store.Identity{Machine: "elsewhere", Instance: "other"})
+		r, err := elsewhere.Load(context.Background(), "work")
+		if err == nil {
+			err = elsewhere.TakeOver(context.Background(), "work", r.Payload)
+		}
+		if err != nil {
+			s.t.Fatal(err)
+		}
 	})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer items.Close()
-	elsewhere := store.New(items, store.Identity{Machine: "elsewhere", Instance: "other"})
-	r, err := elsewhere.Load(context.Background(), "work")
-	if err == nil {
-		err = elsewhere.TakeOver(context.Background(), "work", r.Payload)
-	}
-	if err != nil {
-		s.t.Fatal(err)
-	}
 	s.d = s.h.start()
 }
 

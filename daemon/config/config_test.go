@@ -1,6 +1,8 @@
 package config
 
 import (
+	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -271,6 +273,24 @@ func TestNoSecretInErrors(t *testing.T) {
 	}
 }
 
+// FuzzVersion: one number is ours, a greater one is a newer awskeyd's, and none is
+// taken for another.
+func FuzzVersion(f *testing.F) {
+	for _, n := range []int64{1, 2, 0, -1, 1 << 40, math.MaxInt64, math.MinInt64} {
+		f.Add(n)
+	}
+	f.Fuzz(func(t *testing.T, n int64) {
+		_, err := read(fmt.Sprintf("version = %d\n[colours]\n", n), "")
+		switch said := err.Error(); {
+		case n == version && strings.Contains(said, "[colours] is no table"):
+		case n > version && strings.Contains(said, "for a newer awskeyd"):
+		case n < version && strings.Contains(said, "write version = 1,"):
+		default:
+			t.Errorf("version %d: %s", n, said)
+		}
+	})
+}
+
 func FuzzConfig(f *testing.F) {
 	for _, c := range badInputs {
 		f.Add(c.text)
@@ -278,6 +298,7 @@ func FuzzConfig(f *testing.F) {
 	f.Add("[store]\nbackend='file'\n[aws]\nendpoint_url='http://[::1]'\nfips=true\n[rotation]\nevery='1s'\n[keys.A]\nschedule='0 1 1 * *'\n[profiles.p]\nkey='a'")
 	f.Add("[monitor]\nregions = ['eu-west-1', 'us-east-1']\nlog_group = 'trail'\nalarms = ['a b']\n[keys.a]\nrotate_with = 'p'\n[keys.b]\nrotate_with = 'a'\n[profiles.p]\nkey = 'c'")
 	f.Add("monitor = { regions = [], alarms = [] }\nkeys = { a = { rotate_with = \"b\" }, b = { rotate_with = \"c\" } }")
+	f.Add("version = 1\n[aws]\nregion = 'eu-west-1'")
 	f.Add("rotation.every = \"40d\"\nkeys = { a = { ttl = \"1h\" } }\r\n[profiles]\nx.key = 'a'")
 	f.Fuzz(func(t *testing.T, text string) {
 		if len(text) > 10_000 || strings.Count(text, ",") > 200 {

@@ -83,6 +83,17 @@ func TestSetStoreBackendOnDisk(t *testing.T) {
 	if data, err := os.ReadFile(target); err != nil || string(data) != "[store]\nbackend = \"secret-service\"\n" {
 		t.Errorf("%q %v", data, err)
 	}
+	// So is one for a newer awskeyd.
+	const later = "version = 2\n[store]\nbackend = \"secret-service\"\n"
+	if err := os.WriteFile(target, []byte(later), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := SetStoreBackend(path, "file"); err == nil || !strings.Contains(err.Error(), "newer awskeyd") {
+		t.Errorf("a newer file was edited: %v", err)
+	}
+	if data, _ := os.ReadFile(target); string(data) != later {
+		t.Errorf("%q", data)
+	}
 	// A file that is not valid is left alone.
 	if err := os.WriteFile(target, []byte("[store"), 0o600); err != nil {
 		t.Fatal(err)

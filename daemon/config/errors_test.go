@@ -11,6 +11,12 @@ var badInputs = []struct{ text, want string }{
 	{"[rotation]\n\nevery = 30d\n", `config.toml:3: not TOML: strings must be quoted; write every = "30d"`},
 	{"[rotation]\nevery = \"30d\"\nevery = \"30d\"", `config.toml:3: not TOML: key every is already defined`},
 	{"[[keys]]\n", `config.toml:1: [[keys]] begins a list of tables; write [keys]`},
+	// Versions: of a newer file nothing else is looked at.
+	{"[colours]\n[store]\nbackend = 7\nversion.x = 1\n[version]\n", `config.toml:5: version is the number of the configuration's format; write version = 1, above the tables`},
+	{"version = 2\n\n[colours]\n", `config.toml:1: version = 2: this file is for a newer awskeyd, this one reads version 1; install that one again, or write version = 1 and take out what is new`},
+	{"\nversion = 0\n", `config.toml:2: version is the number of the configuration's format; write version = 1, above the tables`},
+	{"version = \"1\"\n", `config.toml:1: version is the number of the configuration's format; write version = 1, above the tables`},
+	{"[store]\nversion = 1\n", `config.toml:2: [store] version is no setting; the settings here are backend, passphrase_file, volatile, lock_on`},
 	// Unknown names.
 	{"[rotaton]\n", `config.toml:1: [rotaton] is no table of the configuration; write [rotation]`},
 	{"[key.work]\nevery = \"3d\"", `config.toml:1: [key.work] is no table of the configuration; write [keys.work]`},

@@ -58,6 +58,11 @@ var (
 	}
 	tableNames = []string{"store", "aws", "rotation", "monitor", "guard", "service", "keys", "profiles"}
 
+	// version is the newest version of the format that is read. A change in what
+	// something means that an older program would take for its own raises it; what
+	// is merely new is refused there as unknown.
+	version int64 = 1
+
 	notBuiltServes = []string{"session", "role"}
 )
 
@@ -75,13 +80,38 @@ func parse(file string, data []byte, now time.Time) (*layer, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, e := range all {
+		if e.isVersion() { // before anything that only a newer program may know
+			if err := checkVersion(e); err != nil {
+				return nil, err
+			}
+		}
+	}
 	l := newLayer()
 	for _, e := range all {
+		if e.isVersion() {
+			continue
+		}
 		if err := l.add(e, now); err != nil {
 			return nil, err
 		}
 	}
 	return l, l.complete()
+}
+
+func (e entry) isVersion() bool { return len(e.path) == 1 && e.path[0] == "version" }
+
+// checkVersion refuses a file for a newer program as a whole. One without the
+// line has the first version.
+func checkVersion(e entry) error {
+	n, ok := e.value.(int64)
+	switch {
+	case !ok || n < 1:
+		return e.at.errorf("version is the number of the configuration's format; write version = %d, above the tables", version)
+	case n > version:
+		return e.at.errorf("version = %d: this file is for a newer awskeyd, this one reads version %d; install that one again, or write version = %d and take out what is new", n, version, version)
+	}
+	return nil
 }
 
 func (l *layer) add(e entry, now time.Time) error {

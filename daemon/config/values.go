@@ -26,7 +26,7 @@ var validRegion = regexp.MustCompile(`^[a-z0-9]{2,}(-[a-z0-9]+){2,}$`)
 // check turns a value into a setting, with an error that says what to write.
 // No error quotes a value that may hold a password.
 func check(s setting, value any, now time.Time) (setting, error) {
-	if slices.Contains([]string{"fips", "volatile", "adopt", "downloads"}, s.name) {
+	if isSwitch(s.name) {
 		on, ok := value.(bool)
 		if !ok {
 			return s, s.at.errorf("%s %s is true or false, without quotes; write %s = true", s.table, s.name, s.name)

@@ -219,6 +219,9 @@ func (s *Set) Rename(ctx context.Context, old string, q api.RenameRequest) (api.
 	if err := k.quiet(ctx); err != nil {
 		return api.Key{}, err
 	}
+	if err := k.untouchable(ctx); err != nil {
+		return api.Key{}, StoreError("rename the key "+old, err)
+	}
 	ctx = context.WithoutCancel(ctx) // see take
 	k.stop()                         // one record, one goroutine: the next begins when it has its new name
 	failpoint.At("set.renaming")
@@ -276,6 +279,9 @@ func (s *Set) Remove(ctx context.Context, name string, q api.RemoveRequest) (api
 	}
 	if err := k.quiet(ctx); err != nil && !q.Force {
 		return api.RemoveResult{}, err
+	}
+	if err := k.untouchable(ctx); err != nil {
+		return api.RemoveResult{}, StoreError("remove the key "+name, err)
 	}
 	ctx = context.WithoutCancel(ctx) // see take
 	k.stop()

@@ -84,6 +84,9 @@ func (k *Key) lift(ctx context.Context, choice string) error {
 			return err
 		}
 		defer clear(payload)
+		if err := k.untouchable(ctx); err != nil {
+			return err // that machine has been upgraded since this one read it
+		}
 		failpoint.At("key.taking")
 		if err := k.set.records().TakeOver(ctx, k.name, payload); err != nil {
 			return err

@@ -267,11 +267,26 @@ func (k *Key) read(ctx context.Context) (store.Record, rotation.Record, error) {
 	clear(rec.Payload)
 	switch {
 	case errors.Is(err, rotation.ErrNewer):
-		err = fmt.Errorf("%w: upgrade awskeyd", rotation.ErrNewer)
+		err = newer{err}
 	case err != nil:
 		err = fmt.Errorf("%w: %w", store.ErrDamaged, err)
 	}
 	return rec, r, err
+}
+
+// newer is a record whose envelope this program reads, and whose inside it does
+// not: for a person the same as one whose envelope it does not read either.
+type newer struct{ error }
+
+func (n newer) Is(kind error) bool { return kind == store.ErrNewer }
+
+// untouchable refuses what would end a record that a newer awskeyd wrote, as the
+// store holds it now. Whatever else keeps it from being read is for its caller.
+func (k *Key) untouchable(ctx context.Context) error {
+	if _, _, err := k.read(ctx); errors.Is(err, store.ErrNewer) {
+		return err
+	}
+	return nil
 }
 
 // afresh begins anew, like a process that starts, after the store was found to

@@ -306,7 +306,7 @@ func StoreError(tried string, err error) *api.Error {
 		{store.ErrUnavailable, helper.ExitLocked, "store-unavailable", "start the keyring; awskeyd goes on by itself"},
 		{store.ErrEmptied, helper.ExitLocked, "store-emptied", "restore the keyring from a backup, or awskey remove the key and add it again"},
 		{store.ErrDamaged, helper.ExitFailed, "record-damaged", "restore the keyring from a backup, or awskey remove the key and add it again"},
-		{store.ErrNewer, helper.ExitFailed, "record-newer", "upgrade awskeyd"},
+		{store.ErrNewer, helper.ExitFailed, "record-newer", "install that awskeyd again; until then the record is left as it is"},
 		{store.ErrChanged, helper.ExitHeld, "store-changed", "see awskey status"},
 		{ErrMoving, helper.ExitHeld, "busy", "try again in a moment; awskey status shows when they are there"},
 		{ErrBusy, helper.ExitHeld, "busy", "see awskey status before you try again"},

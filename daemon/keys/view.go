@@ -198,18 +198,20 @@ func (s *Set) Trouble() error {
 }
 
 // LookAgain reads at once what could not be read so far, and returns what keeps
-// it from being read; nil as soon as all is. It waits for at most the context.
+// it from being read; nil as soon as all is. It waits for at most the context, and
+// not for what a newer awskeyd wrote, which no waiting makes readable.
 func (s *Set) LookAgain(ctx context.Context) error {
 	for {
 		select {
 		case s.again <- struct{}{}:
 		default:
 		}
-		err := s.Trouble()
+		errs := []error{s.Trouble()}
 		for _, k := range s.all() {
 			k.Wake()
-			err = cmp.Or(err, k.unreadable())
+			errs = append(errs, k.unreadable())
 		}
+		err := cmp.Or(slices.DeleteFunc(errs, func(err error) bool { return errors.Is(err, store.ErrNewer) })...)
 		if err == nil {
 			return nil
 		}

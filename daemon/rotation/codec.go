@@ -8,13 +8,17 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/awskeyd/awskeyd/store/secret"
 )
 
-// RecordVersion is the shape of the encoded record. An older program refuses a
-// newer one and changes nothing.
+// RecordVersion is the shape of the encoded record: its fields and the words in
+// them. A change of either raises it, since an older program refuses a newer
+// record and changes nothing, but takes an unknown field for damage. What is
+// older is read and written anew as this version at the next step of the key.
 const RecordVersion = 1
 
 // MaxID bounds an access key id. AWS's API allows 128 characters and has given
@@ -127,14 +131,8 @@ func Encode(r Record) ([]byte, error) {
 
 // Decode reads a payload back. Whatever Encode cannot have written is refused.
 func Decode(payload []byte) (Record, error) {
-	var v struct {
-		V int `json:"v"`
-	}
-	if err := json.Unmarshal(payload, &v); err != nil {
-		return Record{}, errors.New("the record is not JSON") // the library's text would quote it
-	}
-	if v.V > RecordVersion {
-		return Record{}, fmt.Errorf("%w (record version %d, this one reads %d)", ErrNewer, v.V, RecordVersion)
+	if err := checkVersion(payload); err != nil {
+		return Record{}, err
 	}
 	var w wire
 	d := json.NewDecoder(bytes.NewReader(payload))
@@ -171,6 +169,25 @@ func Decode(payload []byte) (Record, error) {
 		r.Hold = &Hold{w.Hold.Code, w.Hold.Phase, at(w.Hold.Since), w.Hold.ID, w.Hold.About}
 	}
 	return r, r.check()
+}
+
+// checkVersion looks at the version before anything else: of a newer record
+// nothing but that is known.
+func checkVersion(payload []byte) error {
+	var v struct {
+		V json.Number `json:"v"` // no int: a number too large for one is newer all the same
+	}
+	if err := json.Unmarshal(payload, &v); err != nil {
+		return errors.New("the record is not JSON") // the library's text would quote it
+	}
+	n, err := strconv.ParseUint(v.V.String(), 10, 64)
+	switch {
+	case strings.Trim(v.V.String(), "0123456789") != "", err == nil && n == 0, v.V == "":
+		return errors.New("the record has no version")
+	case err != nil || n > RecordVersion:
+		return fmt.Errorf("%w (record version %s, this one reads %d)", ErrNewer, v.V, RecordVersion)
+	}
+	return nil
 }
 
 var idShape = regexp.MustCompile(`^[A-Za-z0-9_]{16,32}$`)

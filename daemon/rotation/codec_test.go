@@ -3,6 +3,8 @@ package rotation_test
 import (
 	"bytes"
 	"errors"
+	"math/big"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +131,34 @@ func FuzzDecode(f *testing.F) {
 			if _, err := rotation.Encode(next); err != nil {
 				t.Fatalf("%s becomes what cannot be written: %v\n%+v", once, err, next)
 			}
+		}
+	})
+}
+
+// FuzzRecordVersion: of every number it is known whose record it is.
+func FuzzRecordVersion(f *testing.F) {
+	for _, n := range []string{"1", "2", "0", "-1", "9223372036854775807", "9223372036854775808", "-9223372036854775809", "1e3", "1.5", "null", `"2"`, "01", "", "100000000000000000000.0"} {
+		f.Add(n)
+	}
+	good, err := rotation.Encode(draining())
+	if err != nil {
+		f.Fatal(err)
+	}
+	digits := regexp.MustCompile(`^(0|[1-9][0-9]*)$`)
+	f.Fuzz(func(t *testing.T, n string) {
+		if strings.ContainsAny(n, `,{}[]:"`) {
+			return // no number, but more of the record
+		}
+		n = strings.Trim(n, " \t\r\n") // what JSON passes over
+		_, err := rotation.Decode(bytes.Replace(good, []byte(`"v":1`), []byte(`"v":`+n), 1))
+		number, whole := new(big.Int).SetString(n, 10)
+		switch now := big.NewInt(rotation.RecordVersion); {
+		case !digits.MatchString(n) || !whole || number.Sign() < 1:
+			if err == nil || errors.Is(err, rotation.ErrNewer) {
+				t.Errorf("version %q: %v", n, err)
+			}
+		case number.Cmp(now) > 0 != errors.Is(err, rotation.ErrNewer), number.Cmp(now) <= 0 && err != nil:
+			t.Errorf("version %q: %v", n, err)
 		}
 	})
 }

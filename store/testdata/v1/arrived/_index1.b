@@ -1,0 +1,4 @@
+awskeyd1 _index1 b 1795809844341427 0123456789abcdef fedcba9876543210 61e16b31b2604132cb4c75df3cd7f46f
+index last
+Work
+ci-robot

@@ -1,0 +1,4 @@
+awskeyd1m _index1 b 1795809844341425 0123456789abcdef fedcba9876543210 1f5be3925ed95ba9349b391621a94b11
+index last clearing file
+Work
+ci-robot

@@ -1,0 +1,4 @@
+awskeyd1m _index1 b 1795809844341423 0123456789abcdef fedcba9876543210 6a88206851e425cc811795c5bd34ef85
+index last filling file
+Work
+ci-robot

@@ -1,0 +1,2 @@
+awskeyd1m _index1 b 1795809844340306 0123456789abcdef fedcba9876543210 a8af2de6980c23b51ccb7bb84297946e
+index last moved secret-service

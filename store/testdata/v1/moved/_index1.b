@@ -1,0 +1,4 @@
+awskeyd1m _index1 b 1795809844340302 0123456789abcdef fedcba9876543210 7317e357d1d03aa024df1e1e8a3d1e05
+index last moved secret-service
+Work
+ci-robot

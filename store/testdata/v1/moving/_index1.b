@@ -1,0 +1,4 @@
+awskeyd1m _index1 b 1795809844340300 0123456789abcdef fedcba9876543210 21b8580a85d2d1c1e1292bcac98bd979
+index last moving secret-service
+Work
+ci-robot

@@ -1,0 +1,4 @@
+awskeyd1 _index1 b 1795809844340298 0123456789abcdef fedcba9876543210 72f7bcf8eafdcc10da9eee2b69e9f1a3
+index last
+Work
+ci-robot

@@ -1,0 +1,3 @@
+awskeyd1 work b 1795809844340300 0123456789abcdef fedcba9876543210 53428c723b03d14db022795d0a4019f1
+{"second":"two lines
+of it"}
