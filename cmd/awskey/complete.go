@@ -32,7 +32,7 @@ func (a *app) completions() {
 			verb.ValidArgsFunction = inTurn(a.completeKey)
 		case "resolve":
 			verb.ValidArgsFunction = inTurn(a.completeKey, a.completeChoice)
-		case "store":
+		case "store", "service":
 			for _, c := range verb.Commands() {
 				c.ValidArgsFunction = none
 				if c.Name() == "migrate" {

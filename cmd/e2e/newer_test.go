@@ -45,7 +45,9 @@ func TestADowngradeChangesNothing(t *testing.T) {
 			gnomeKeyring(t, m.home) // somewhere to move to
 			m.daemon.stop()
 			m.daemon = m.start()
-			m.works(m.aws.Server, "work") // what it holds must be known before another is taken in
+			eventually(t, runLimit, func() string { // what it holds must be known before another is taken in
+				return m.helper("work").stderr
+			})
 			bob, secret := m.user("bob", awstest.Rotator())
 			m.mustAdd("other", bob, secret)
 			m.daemon.stop()

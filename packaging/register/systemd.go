@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"github.com/awskeyd/awskeyd/helper"
 )
 
 // The names of the units. The service needs the socket; the timer brings the
@@ -69,17 +67,6 @@ type systemd struct {
 	packaged string
 	runtime  string // XDG_RUNTIME_DIR
 	run      runner
-}
-
-func newSystemd(env helper.Env, run runner) (*systemd, error) {
-	home, config := env("HOME"), env("XDG_CONFIG_HOME")
-	if !filepath.IsAbs(home) {
-		return nil, errors.New("cannot tell where the units of systemd lie: HOME is not set")
-	}
-	if !filepath.IsAbs(config) {
-		config = filepath.Join(home, ".config")
-	}
-	return &systemd{home: home, folder: filepath.Join(config, "systemd", "user"), packaged: Packaged, runtime: env("XDG_RUNTIME_DIR"), run: run}, nil
 }
 
 func (m *systemd) ctl(ctx context.Context, args ...string) error {

@@ -16,6 +16,8 @@ import (
 	"github.com/awskeyd/awskeyd/packaging/service"
 )
 
+func init() { modes["handed"] = handed }
+
 // handed is the program under a service manager that hands it a socket. It executes
 // itself once more, and then tells what it has.
 func handed() {

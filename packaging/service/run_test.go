@@ -14,13 +14,18 @@ import (
 	"github.com/awskeyd/awskeyd/packaging/service"
 )
 
+// modes are further programs, which not every system has.
+var modes = map[string]func(){}
+
 // TestMain lets the test binary be the program under a service manager.
 func TestMain(m *testing.M) {
+	if mode := modes[os.Getenv("SERVICE_TEST")]; mode != nil {
+		mode()
+		return
+	}
 	switch os.Getenv("SERVICE_TEST") {
 	case "":
 		os.Exit(m.Run())
-	case "handed":
-		handed()
 	case "fails":
 		err := service.Run("awskeyd", func(context.Context) error { return errors.New("it cannot begin") })
 		fmt.Println(err)
