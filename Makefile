@@ -13,7 +13,13 @@ DEMO =
 # Options of the search, such as EXPLORE=-quick or EXPLORE=fleet.
 EXPLORE =
 
-.PHONY: build demo test test-long check bench explore clean
+# Of a release: its version, the ssh key that signs it, and UNSCANNED=1 to go on
+# without a look at the database of vulnerabilities. RELEASING.md tells of them.
+VERSION =
+KEY =
+UNSCANNED =
+
+.PHONY: build demo test test-long check bench explore packages release clean
 unexport GOROOT
 
 build: # the three programs, into bin/
@@ -38,5 +44,13 @@ bench: # the helper's time over an empty program's, and credentials a second
 explore: # searches every fault for one that breaks a promise; EXPLORE=-quick takes a minute or two
 	@go=$$(.ci/toolchain) && GOTOOLCHAIN=local "$$go" run ./cmd/explore $(EXPLORE)
 
+packages: # packages and tarballs of this commit, for Linux and macOS, into dist/
+	@go=$$(.ci/toolchain) && export PATH="$$(dirname "$$go"):$$PATH" GOTOOLCHAIN=local && rm -rf dist && \
+		go run -C packaging/release . -o "$(CURDIR)/dist"
+
+release: # the same of a tag, signed: VERSION=1.2.3 KEY=FILE
+	@go=$$(.ci/toolchain) && . .ci/versions && export PATH="$$(dirname "$$go"):$$PATH" GOTOOLCHAIN=go$$GO_VERSION && rm -rf dist && \
+		go run -C packaging/release . -o "$(CURDIR)/dist" -version "$(VERSION)" -key "$(abspath $(KEY))" $(if $(UNSCANNED),-unscanned)
+
 clean:
-	@rm -rf bin
+	@rm -rf bin dist
