@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/awskeyd/awskeyd/store/storetest"
 )
 
 // newcomer is a home with one plaintext key in its AWS files.
@@ -317,6 +320,48 @@ func TestAnIdleServiceLeaves(t *testing.T) {
 		}
 		if result := m.ctl("show", "--property=Result", "--value", "awskeyd.service"); result != "success" {
 			t.Errorf("an end of its own accord was taken for a failure: %s", result)
+		}
+	})
+}
+
+// TestTheServiceReachesItsStore: what the unit takes from the program it does not take
+// from gpg, git or a keyring behind the bus.
+func TestTheServiceReachesItsStore(t *testing.T) {
+	underManager(t, func(m *userManager) {
+		for backend, prepare := range map[string]func(){
+			"pass": func() {
+				storetest.NewPasswordStore(t, "")
+				for _, name := range []string{"GNUPGHOME", "PASSWORD_STORE_DIR"} {
+					m.h.vars[name] = os.Getenv(name) // which init carries over
+				}
+			},
+			"secret-service": func() {
+				cmd := exec.Command(tool(t, "gnome-keyring-daemon", "gnome-keyring"), "--foreground", "--unlock", "--components=secrets")
+				cmd.Env, cmd.Stdin = m.h.environ(), strings.NewReader("pw")
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+				eventually(t, 20*time.Second, func() string {
+					return m.h.run("", "gdbus", "call", "--session", "--dest", "org.freedesktop.secrets", "--object-path", "/org/freedesktop/secrets", "--method", "org.freedesktop.DBus.Peer.Ping").stderr
+				})
+			},
+		} {
+			prepare()
+			aws := m.newcomer()
+			m.h.configure("[store]\nbackend = \""+backend+"\"\n", awsSettings(aws.Server))
+			if r := m.h.awskey("init", "--yes"); r.exit != exitDone {
+				t.Fatalf("%s: init: exit %d, %s%s", backend, r.exit, r.stdout, r.stderr)
+			}
+			before := m.pid()
+			m.h.do("service", "restart")
+			m.another(before)
+			m.answered()
+			m.signs(aws)
+			if r := m.h.awskey("eject", "--yes"); r.exit != exitDone {
+				t.Fatalf("%s: eject: exit %d, %s%s", backend, r.exit, r.stdout, r.stderr)
+			}
+			t.Logf("%s: read and written under systemd's filters", backend)
 		}
 	})
 }
