@@ -20,7 +20,7 @@ var _ api.Service = (*Daemon)(nil)
 
 // openLook bounds how long a request waits for a store that is being opened for
 // the first time: a helper that started the daemon asks at once.
-const openLook = 2500 * time.Millisecond
+const openLook = 3 * time.Second
 
 // keySet is the set of keys, or why there is none.
 func (d *Daemon) keySet() (*keys.Set, error) {
