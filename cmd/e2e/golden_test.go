@@ -50,6 +50,7 @@ func TestAHomeOfTheFirstVersionIsTakenUp(t *testing.T) {
 	history, created, out := state("history.jsonl"), state("created"), state("given-out")
 
 	d := h.start()
+	h.opens("work")
 	l, err := h.lease("work")
 	if err != nil || l.AccessKeyId != first || l.AccountId != "123456789012" {
 		t.Fatalf("handed out: %+v, %v", l, err)
@@ -104,6 +105,7 @@ func TestANewerStateFolderIsLeftAsItIs(t *testing.T) {
 		m.write(folder+name, text)
 	}
 	m.daemon = m.start()
+	m.opens("work")
 	if id := m.works(m.aws.Server, "work"); id != m.aws.id {
 		t.Errorf("served with %s", id)
 	}

@@ -45,9 +45,7 @@ func TestADowngradeChangesNothing(t *testing.T) {
 			gnomeKeyring(t, m.home) // somewhere to move to
 			m.daemon.stop()
 			m.daemon = m.start()
-			eventually(t, runLimit, func() string { // what it holds must be known before another is taken in
-				return m.helper("work").stderr
-			})
+			m.opens("work") // what it holds must be known before another is taken in
 			bob, secret := m.user("bob", awstest.Rotator())
 			m.mustAdd("other", bob, secret)
 			m.daemon.stop()
@@ -179,6 +177,18 @@ func TestADowngradeOfTheConfigurationChangesNothing(t *testing.T) {
 	if now, err := os.ReadFile(path); err != nil || string(now) != later {
 		t.Errorf("the configuration is %q, %v", now, err)
 	}
+}
+
+// opens waits for a store that a slow machine is still opening or reading, as a
+// person would who is told so.
+func (h *home) opens(profile string) {
+	h.t.Helper()
+	eventually(h.t, runLimit, func() string {
+		if r := h.helper(profile); r.exit == exitLocked {
+			return r.stderr
+		}
+		return ""
+	})
 }
 
 // withItems gives the items of the file store to do, while no daemon has it open.
