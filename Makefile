@@ -45,7 +45,7 @@ explore: # searches every fault for one that breaks a promise; EXPLORE=-quick ta
 	@go=$$(.ci/toolchain) && GOTOOLCHAIN=local "$$go" run ./cmd/explore $(EXPLORE)
 
 packages: # packages and tarballs of this commit, for Linux and macOS, into dist/
-	@go=$$(.ci/toolchain) && export PATH="$$(dirname "$$go"):$$PATH" GOTOOLCHAIN=local && rm -rf dist && \
+	@go=$$(.ci/toolchain) && export PATH="$$(dirname "$$go"):$$PATH" GOTOOLCHAIN="$${GOTOOLCHAIN:-local}" && rm -rf dist && \
 		go run -C packaging/release . -o "$(CURDIR)/dist"
 
 release: # the same of a tag, signed: VERSION=1.2.3 KEY=FILE

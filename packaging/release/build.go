@@ -17,7 +17,7 @@ import (
 
 // release is one making of everything.
 type release struct {
-	root      string // of the repository
+	root      string // of the repository; once its commit is read, of a clone of that
 	out       string
 	tmp       string
 	version   string // without v; what the programs say of themselves
@@ -68,7 +68,9 @@ func (r *release) goTool(t target, args ...string) error {
 	return err
 }
 
-// readCommit dates everything, and asks for a version where none was given.
+// readCommit dates everything, and asks for a version where none was given. From
+// then on a clone is looked at: it holds what is committed and nothing else, and Go
+// stamps no version into what it builds in a worktree.
 func (r *release) readCommit() error {
 	line, err := r.run(nil, "git", "log", "-1", "--format=%H %ct")
 	if err != nil {
@@ -83,6 +85,23 @@ func (r *release) readCommit() error {
 	if err := os.Setenv("SOURCE_DATE_EPOCH", strconv.FormatInt(seconds, 10)); err != nil {
 		return err
 	}
+	changed, err := r.run(nil, "git", "status", "--porcelain")
+	switch {
+	case err != nil:
+		return err
+	case changed != "" && r.key != "":
+		return fmt.Errorf("these are not committed, and would not be released; commit or remove them\n%s", changed)
+	case changed != "":
+		r.say("leaves out what is not committed:\n%s", strings.TrimRight(changed, "\n"))
+	}
+	clone := filepath.Join(r.tmp, "clone")
+	if _, err := r.run(nil, "git", "clone", "-q", "--no-checkout", r.root, clone); err != nil {
+		return err
+	}
+	r.root = clone
+	if _, err := r.run(nil, "git", "-c", "core.autocrlf=false", "checkout", "-q", "--detach", r.revision); err != nil {
+		return err
+	}
 	stamped, err := r.stamped()
 	if err != nil {
 		return err
@@ -90,13 +109,13 @@ func (r *release) readCommit() error {
 	if r.version == "" {
 		r.version = stamped
 	} else if r.version != stamped {
-		return fmt.Errorf("programs of this commit call themselves %s, not %s; commit everything, then type: git tag -s v%s", stamped, r.version, r.version)
+		return fmt.Errorf("programs of this commit call themselves %s, not %s; type: git tag -s v%s", stamped, r.version, r.version)
 	}
 	return nil
 }
 
 // stamped is the version that Go writes into a program of this commit, which is
-// the tag of a release, or made of date and commit. + and - are for packages to use.
+// the tag of a release, or made of date and commit.
 func (r *release) stamped() (string, error) {
 	program := filepath.Join(r.tmp, "stamped")
 	if err := r.goTool(target{}, "build", "-trimpath", "-ldflags=-s -w", "-buildvcs=true", "-o", program, "./cmd/awskey-helper"); err != nil {
@@ -108,7 +127,7 @@ func (r *release) stamped() (string, error) {
 	}
 	version, ok := strings.CutPrefix(info.Main.Version, "v")
 	if !ok {
-		return "", errors.New("go stamped no version into the programs; the repository must be a whole clone that belongs to you")
+		return "", errors.New("go stamped no version into the programs; git and a Go of 1.24 or newer are needed")
 	}
 	return version, nil
 }

@@ -28,14 +28,21 @@ var description string
 // formats are nfpm's words for .deb, .rpm, .apk and .pkg.tar.zst.
 var formats = []string{"deb", "rpm", "apk", "archlinux"}
 
-// packageVersion has no - but the one that parts a version from what comes before
-// it, since packages part their own number by that.
+// pseudo is what Go stamps where no tag is, after the number: a date and a commit.
+var pseudo = regexp.MustCompile(`^(?:.*\.)?(\d{14})-[0-9a-f]{12}$`)
+
+// packageVersion says what is older than a release so that every package manager
+// takes it for older: Alpine's wants a word such as rc or pre with a number, and
+// Arch's takes a number alone for newer.
 func packageVersion(version string) string {
 	number, rest, ok := strings.Cut(version, "-")
 	if !ok {
 		return version
 	}
-	return number + "-" + strings.ReplaceAll(rest, "-", ".")
+	if m := pseudo.FindStringSubmatch(rest); m != nil {
+		return number + "-pre" + m[1]
+	}
+	return number + "-" + strings.NewReplacer("-", "", ".", "").Replace(rest)
 }
 
 // fullVersion is what nfpm makes of it for Debian and Fedora.

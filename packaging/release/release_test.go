@@ -12,11 +12,11 @@ func TestChangelog(t *testing.T) {
 	day := time.Date(2026, 12, 31, 10, 0, 0, 0, time.UTC)
 	text := "# Changelog\n\nWhat changes.\n\n## Unreleased\n\n- `a` does\n  b.\n- c\n\n## 1.0.0 (2026-11-27)\n\nThe first\nstone.\n\n- d " +
 		strings.Repeat("word ", 20) + "\n"
-	entries, err := readChangelog(text, "1.1.0-0.20261231100000-abcdef", day)
+	entries, err := readChangelog(text, "1.1.0-0.20261231100000-abcdef012345", day)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `awskeyd (1.1.0~0.20261231100000.abcdef-1) unstable; urgency=medium
+	want := `awskeyd (1.1.0~pre20261231100000-1) unstable; urgency=medium
 
   * ` + "`a`" + ` does b.
   * c
@@ -80,9 +80,10 @@ func TestLicencesAreKnownOrRefused(t *testing.T) {
 
 func TestVersionsOfPackages(t *testing.T) {
 	for version, want := range map[string]string{
-		"1.2.3":      "1.2.3-1",
-		"1.2.3-rc.1": "1.2.3~rc.1-1",
-		"0.0.0-20261127200000-d4b1adf55418+dirty": "0.0.0~20261127200000.d4b1adf55418+dirty-1",
+		"1.2.3":                               "1.2.3-1",
+		"1.2.3-rc.1":                          "1.2.3~rc1-1",
+		"1.2.4-0.20261127200000-d4b1adf55418": "1.2.4~pre20261127200000-1",
+		"0.0.0-20261127200000-d4b1adf55418":   "0.0.0~pre20261127200000-1",
 	} {
 		if got := fullVersion(version); got != want {
 			t.Errorf("%s became %s, not %s", version, got, want)
