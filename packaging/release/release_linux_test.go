@@ -402,9 +402,9 @@ type manager struct {
 var managers = []manager{{
 	name: "dpkg", packages: []string{"*_amd64.deb", "*_all.deb"},
 	prepare: []string{"mkdir -p $R/var/lib/dpkg/info $R/var/lib/dpkg/updates && touch $R/var/lib/dpkg/status"},
-	install: "dpkg --root $R -i", verify: "dpkg --root $R -V", clean: regexp.MustCompile(`^$`),
-	again: "dpkg --root $R --force-confold -i", remove: "dpkg --root $R -r awskeyd-autostart awskeyd", edited: "etc/awskeyd/config.toml",
-	purge: "dpkg --root $R -P awskeyd-autostart awskeyd", database: []string{"var/lib/dpkg", "var/log"},
+	install: "dpkg --root $R --log=/dev/null -i", verify: "dpkg --root $R --log=/dev/null -V", clean: regexp.MustCompile(`^$`),
+	again: "dpkg --root $R --log=/dev/null --force-confold -i", remove: "dpkg --root $R --log=/dev/null -r awskeyd-autostart awskeyd", edited: "etc/awskeyd/config.toml",
+	purge: "dpkg --root $R --log=/dev/null -P awskeyd-autostart awskeyd", database: []string{"var/lib/dpkg", "var/log"},
 }, {
 	name: "rpm", packages: []string{"*.x86_64.rpm", "*.noarch.rpm"},
 	prepare: []string{"rpm --root $R --initdb"},
@@ -414,10 +414,10 @@ var managers = []manager{{
 }, {
 	name: "pacman", packages: []string{"*-x86_64.pkg.tar.zst", "*-any.pkg.tar.zst"},
 	prepare: []string{"mkdir -p $R/var/lib/pacman"},
-	install: "pacman --root $R --dbpath $R/var/lib/pacman --noconfirm -U", verify: "pacman --root $R --dbpath $R/var/lib/pacman -Qkk",
+	install: "pacman --root $R --dbpath $R/var/lib/pacman --cachedir $R/var/cache --noconfirm -U", verify: "pacman --root $R --dbpath $R/var/lib/pacman --cachedir $R/var/cache -Qkk",
 	clean:  regexp.MustCompile(`^awskeyd: \d+ total files, 0 altered files\nawskeyd-autostart: \d+ total files, 0 altered files\n$`),
-	again:  "pacman --root $R --dbpath $R/var/lib/pacman --noconfirm -U",
-	remove: "pacman --root $R --dbpath $R/var/lib/pacman --noconfirm -R awskeyd awskeyd-autostart", edited: "etc/awskeyd/config.toml.pacsave",
+	again:  "pacman --root $R --dbpath $R/var/lib/pacman --cachedir $R/var/cache --noconfirm -U",
+	remove: "pacman --root $R --dbpath $R/var/lib/pacman --cachedir $R/var/cache --noconfirm -R awskeyd awskeyd-autostart", edited: "etc/awskeyd/config.toml.pacsave",
 	purge: "rm -r $R/etc/awskeyd/config.toml.pacsave", database: []string{"var/lib/pacman", "var/log", "var/cache"},
 }}
 
