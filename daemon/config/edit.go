@@ -19,6 +19,19 @@ import (
 // no other byte of it. A missing file is made with mode 0600, its folder with
 // 0700; links are followed. The file must be a valid one, and stay it.
 func SetStoreBackend(path, backend string) error {
+	return change(path, func(data []byte) ([]byte, error) { return setBackend(path, data, backend) })
+}
+
+// SetAWS writes a text setting of [aws] into a configuration file, like
+// [SetStoreBackend].
+func SetAWS(path, name, value string) error {
+	return change(path, func(data []byte) ([]byte, error) {
+		edited, _, err := set(path, data, "aws", name, value)
+		return edited, err
+	})
+}
+
+func change(path string, edit func([]byte) ([]byte, error)) error {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = os.MkdirAll(filepath.Dir(path), 0o700)
@@ -26,7 +39,7 @@ func SetStoreBackend(path, backend string) error {
 	if err != nil {
 		return err
 	}
-	edited, err := setBackend(path, data, backend)
+	edited, err := edit(data)
 	if err != nil || bytes.Equal(edited, data) {
 		return err
 	}
@@ -44,44 +57,37 @@ func CheckStoreBackend(path, backend string) error {
 }
 
 func setBackend(path string, data []byte, backend string) ([]byte, error) {
-	if _, err := check(setting{table: "[store]", name: "backend"}, backend, time.Time{}); err != nil {
-		return nil, errors.New(err.(*Error).Text)
-	}
-	now := time.Now()
-	if _, err := parse(path, data, now); err != nil {
+	edited, l, err := set(path, data, "store", "backend", backend)
+	if err != nil {
 		return nil, err
 	}
-	edited := placed(data, "store", "backend", fmt.Sprintf("%q", backend))
-	l, err := parse(path, edited, now)
-	if err == nil && l.store["backend"].text == backend {
-		return edited, checkStore(l.store)
-	}
-	// Such as `store = {}`, which nothing can be added to line by line.
-	return nil, &Error{File: path, Text: fmt.Sprintf("[store] is written in a form that cannot be edited; write it as [store] with backend = %q below", backend)}
+	return edited, checkStore(l.store)
 }
 
-// SetAWS writes a text setting of [aws] into a configuration file, like
-// [SetStoreBackend].
-func SetAWS(path, name, value string) error {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = os.MkdirAll(filepath.Dir(path), 0o700)
-	}
-	if err != nil {
-		return err
-	}
+// set returns the file with a setting written into it, and what it says then.
+func set(path string, data []byte, tableName, name, value string) ([]byte, *layer, error) {
 	now := time.Now()
-	if _, err := check(setting{table: "[aws]", name: name}, value, now); err != nil {
-		return errors.New(err.(*Error).Text)
+	if _, err := check(setting{table: "[" + tableName + "]", name: name}, value, now); err != nil {
+		return nil, nil, errors.New(err.(*Error).Text)
 	}
 	if _, err := parse(path, data, now); err != nil {
-		return err
+		return nil, nil, err
 	}
-	edited := placed(data, "aws", name, fmt.Sprintf("%q", value))
-	if l, err := parse(path, edited, now); err != nil || l.aws[name].text != value {
-		return &Error{File: path, Text: fmt.Sprintf("[aws] is written in a form that cannot be edited; write %s below [aws] yourself", name)}
+	edited := placed(data, tableName, name, fmt.Sprintf("%q", value))
+	l, err := parse(path, edited, now)
+	if err == nil && map[string]table{"store": l.store, "aws": l.aws}[tableName][name].text == value {
+		return edited, l, nil
 	}
-	return atomicfile.Edit(path, edited, 0o600)
+	// Such as `store = {}`, which nothing can be added to line by line.
+	return nil, nil, &Error{File: path, Text: fmt.Sprintf("[%s] is written in a form that cannot be edited; write it as [%[1]s] with %s = %q below", tableName, name, shownValue(name, value))}
+}
+
+// shownValue keeps the password out of an error.
+func shownValue(name, value string) string {
+	if name == "proxy" {
+		return examples["proxy"]
+	}
+	return value
 }
 
 // placed puts the value of a setting where it goes: over the old one, below its
