@@ -11,5 +11,8 @@ import (
 )
 
 func find(context.Context, helper.Env, int, runner) (Manager, error) {
-	return nil, fmt.Errorf("not on %s yet", runtime.GOOS)
+	if runtime.GOOS == "windows" {
+		return nil, fmt.Errorf("not on %s yet", runtime.GOOS)
+	}
+	return nil, fmt.Errorf("%w: awskeyd knows none of %s", ErrNoManager, runtime.GOOS)
 }

@@ -95,7 +95,7 @@ func (m *launchd) loaded(ctx context.Context) (text string, ok bool) {
 }
 
 func (m *launchd) Install(ctx context.Context, s Service) (changed bool, err error) {
-	if err := checkProgram(s.Program); err != nil {
+	if err := s.check(); err != nil {
 		return false, err
 	}
 	text := Plist(s, m.home)

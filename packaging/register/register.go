@@ -110,11 +110,16 @@ func (e *CommandError) Error() string {
 
 func (e *CommandError) Unwrap() error { return e.err }
 
-// checkProgram refuses paths that the managers' files can hold only by rules of
-// quoting that differ from version to version.
-func checkProgram(path string) error {
-	if strings.ContainsAny(path, "\"'\\$%\n\r\t") {
-		return fmt.Errorf("the path of awskeyd, %q, has a sign in it that a service manager may misread; install it elsewhere", path)
+// check refuses paths that the managers' files can hold only by rules of quoting
+// that differ from version to version, or not at all.
+func (s Service) check() error {
+	if strings.ContainsAny(s.Program, "\"'\\$%\n\r\t") {
+		return fmt.Errorf("the path of awskeyd, %q, has a sign in it that a service manager may misread; install it elsewhere", s.Program)
+	}
+	for what, path := range map[string]string{"the socket": s.Socket, "the state folder": s.State} {
+		if strings.ContainsAny(path, "%\n\r") {
+			return fmt.Errorf("the path of %s, %q, has a sign in it that a service manager may misread; choose another", what, path)
+		}
 	}
 	return nil
 }

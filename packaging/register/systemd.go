@@ -75,7 +75,7 @@ func (m *systemd) ctl(ctx context.Context, args ...string) error {
 }
 
 func (m *systemd) Install(ctx context.Context, s Service) (changed bool, err error) {
-	if err := checkProgram(s.Program); err != nil {
+	if err := s.check(); err != nil {
 		return false, err
 	}
 	if s.State == filepath.Join(m.home, ".local", "state", "awskeyd") {
