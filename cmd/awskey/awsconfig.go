@@ -29,24 +29,30 @@ func (a *app) target(name string) (target, error) {
 		return target{}, err
 	}
 	t := target{files: files, profile: name}
+	if t.helper, err = a.beside("awskey-helper"); err != nil {
+		return t, err
+	}
+	t.command, err = awsfiles.Command(t.helper, name)
+	return t, err
+}
+
+// beside is a program of ours in the folder of this one, links followed.
+func (a *app) beside(name string) (string, error) {
 	self, err := a.executable()
 	if err == nil {
 		self, err = filepath.EvalSymlinks(self)
 	}
 	if err != nil {
-		return t, fmt.Errorf("could not find where awskey is installed: %w", err)
+		return "", fmt.Errorf("could not find where awskey is installed: %w", err)
 	}
-	t.helper = filepath.Join(filepath.Dir(self), "awskey-helper")
+	path := filepath.Join(filepath.Dir(self), name)
 	if runtime.GOOS == "windows" {
-		t.helper += ".exe"
+		path += ".exe"
 	}
-	if t.command, err = awsfiles.Command(t.helper, name); err != nil {
-		return t, err
+	if _, err := os.Stat(path); err != nil {
+		return "", &api.Error{Code: "no-" + strings.TrimPrefix(name, "awskey-"), Message: "there is no " + path, Remedy: "install awskey, awskeyd and awskey-helper in one folder", Exit: helper.ExitFailed}
 	}
-	if _, err := os.Stat(t.helper); err != nil {
-		return t, &api.Error{Code: "no-helper", Message: "there is no " + t.helper, Remedy: "install awskey, awskeyd and awskey-helper in one folder", Exit: helper.ExitFailed}
-	}
-	return t, nil
+	return path, nil
 }
 
 // awsFiles are where the AWS CLI itself would look, so that what is written is

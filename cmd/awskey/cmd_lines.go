@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -47,9 +48,10 @@ func (a *app) linesCmd() *cobra.Command {
 	}
 }
 
+// help is the verb, which cobra keeps apart from the others.
 func help(root *cobra.Command) *cobra.Command {
-	cmd, _, _ := root.Find([]string{"help"})
-	return cmd
+	at := slices.IndexFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() == "help" })
+	return root.Commands()[at]
 }
 
 // lines tells of verbs, and behind each of those below it.

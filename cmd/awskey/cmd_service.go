@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -89,7 +90,7 @@ func (a *app) serviceInstall(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return in.text(a), nil
+	return in.text(), nil
 }
 
 func (a *app) serviceUninstall(ctx context.Context) (string, error) {
@@ -97,8 +98,8 @@ func (a *app) serviceUninstall(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := m.Uninstall(ctx); err != nil {
-		return "", serviceError("take the service back", err)
+	if err := serviceError("take the service back", m.Uninstall(ctx)); err != nil {
+		return "", err
 	}
 	if err := a.unmarkStopped(); err != nil {
 		return "", err
@@ -107,21 +108,15 @@ func (a *app) serviceUninstall(ctx context.Context) (string, error) {
 }
 
 func (a *app) serviceStart(ctx context.Context) (string, error) {
-	if _, err := a.configured(); err != nil {
-		return "", err
+	m, err := a.mayRun(ctx)
+	switch {
+	case err != nil:
+	case m != nil:
+		err = serviceError("start the service", m.Start(ctx))
+	default:
+		err = a.awake()
 	}
-	if err := a.unmarkStopped(); err != nil {
-		return "", err
-	}
-	m, err := a.registered(ctx)
 	if err != nil {
-		return "", err
-	}
-	if m != nil {
-		if err := m.Start(ctx); err != nil {
-			return "", serviceError("start the service", err)
-		}
-	} else if err := a.awake(); err != nil {
 		return "", err
 	}
 	return a.runs(ctx)
@@ -130,16 +125,16 @@ func (a *app) serviceStart(ctx context.Context) (string, error) {
 // serviceStop leaves the mark first: a program that asks in between must not start
 // it again.
 func (a *app) serviceStop(ctx context.Context) (string, error) {
-	if err := a.markStopped(); err != nil {
-		return "", err
-	}
 	m, err := a.registered(ctx)
 	if err != nil {
 		return "", err
 	}
+	if err := a.markStopped(); err != nil {
+		return "", err
+	}
 	if m != nil {
-		if err := m.Stop(ctx); err != nil {
-			return "", serviceError("stop the service", err)
+		if err := serviceError("stop the service", m.Stop(ctx)); err != nil {
+			return "", err
 		}
 	}
 	if err := a.endBare(ctx); err != nil {
@@ -149,29 +144,32 @@ func (a *app) serviceStop(ctx context.Context) (string, error) {
 }
 
 func (a *app) serviceRestart(ctx context.Context) (string, error) {
-	if _, err := a.configured(); err != nil {
-		return "", err
+	m, err := a.mayRun(ctx)
+	switch {
+	case err != nil:
+	case m != nil:
+		err = serviceError("restart the service", m.Restart(ctx))
+	default:
+		if err = a.endBare(ctx); err == nil {
+			err = a.awake()
+		}
 	}
-	if err := a.unmarkStopped(); err != nil {
-		return "", err
-	}
-	m, err := a.registered(ctx)
 	if err != nil {
 		return "", err
 	}
-	if m != nil {
-		if err := m.Restart(ctx); err != nil {
-			return "", serviceError("restart the service", err)
-		}
-		return a.runs(ctx)
-	}
-	if err := a.endBare(ctx); err != nil {
-		return "", err
-	}
-	if err := a.awake(); err != nil {
-		return "", err
-	}
 	return a.runs(ctx)
+}
+
+// mayRun takes away what keeps the service from being started, and returns the
+// manager that is to do it; nil if none knows it.
+func (a *app) mayRun(ctx context.Context) (register.Manager, error) {
+	if _, err := a.configured(); err != nil {
+		return nil, err
+	}
+	if err := a.unmarkStopped(); err != nil {
+		return nil, err
+	}
+	return a.registered(ctx)
 }
 
 // manager is who starts services here, or why there is none.
@@ -186,8 +184,11 @@ func (a *app) manager(ctx context.Context) (register.Manager, error) {
 // registered is the manager if it knows the service, else nil.
 func (a *app) registered(ctx context.Context) (register.Manager, error) {
 	m, err := register.Find(ctx, a.env, os.Getuid())
-	if err != nil {
+	if errors.Is(err, register.ErrNoManager) {
 		return nil, nil // it is started and stopped without one
+	}
+	if err != nil {
+		return nil, noManager(err)
 	}
 	s, err := m.State(ctx)
 	if err != nil {

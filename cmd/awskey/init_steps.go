@@ -37,7 +37,7 @@ func (i *initing) do(ctx context.Context, p *initPlan) error {
 		if err != nil {
 			return err
 		}
-		i.tell("%s\n", in.text(i.app))
+		i.tell("%s\n", in.text())
 	}
 	for _, m := range p.keys {
 		err := i.moveIn(ctx, m)

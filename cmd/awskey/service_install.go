@@ -4,14 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/awskeyd/awskeyd/daemon/api"
@@ -28,9 +24,6 @@ type installed struct {
 	kept     []string  // variables that the service is given
 	version  string
 }
-
-// carried is a setting of [aws] that a variable of this shell was written into.
-type carried struct{ variable, setting, value string }
 
 // install registers the service, or brings it up to date, and sees that it runs
 // the program as it is now.
@@ -118,7 +111,7 @@ func rest(ctx context.Context, d time.Duration) {
 
 // registration is the service as this program and this shell would have it.
 func (a *app) registration() (s register.Service, err error) {
-	if s.Program, err = a.awskeyd(); err != nil {
+	if s.Program, err = a.beside("awskeyd"); err != nil {
 		return s, err
 	}
 	if s.State, err = helper.StateDir(a.env); err != nil {
@@ -133,65 +126,6 @@ func (a *app) registration() (s register.Service, err error) {
 		}
 	}
 	return s, nil
-}
-
-// awskeyd is the program that lies beside this one, links followed.
-func (a *app) awskeyd() (string, error) {
-	self, err := a.executable()
-	if err == nil {
-		self, err = filepath.EvalSymlinks(self)
-	}
-	if err != nil {
-		return "", fmt.Errorf("could not find where awskey is installed: %w", err)
-	}
-	path := filepath.Join(filepath.Dir(self), "awskeyd")
-	if _, err := os.Stat(path); err != nil {
-		return "", &api.Error{Code: "no-daemon-program", Message: "there is no " + path, Remedy: "install awskey, awskeyd and awskey-helper in one folder", Exit: helper.ExitFailed}
-	}
-	return path, nil
-}
-
-// carry writes the way to AWS that this shell is told of into the configuration,
-// where nothing else stands: a service inherits none of it.
-func (a *app) carry() (list []carried, err error) {
-	c, err := a.configured()
-	if err != nil {
-		return nil, err
-	}
-	path, err := helper.ConfigFile(a.env)
-	if err != nil {
-		return nil, err
-	}
-	now := c.AWS("")
-	for _, x := range []struct {
-		setting, stands string
-		variables       []string
-	}{
-		{"proxy", now.Proxy, []string{"HTTPS_PROXY", "https_proxy"}},
-		{"no_proxy", now.NoProxy, []string{"NO_PROXY", "no_proxy"}},
-		{"ca_bundle", now.CABundle, []string{"AWS_CA_BUNDLE"}},
-	} {
-		for _, variable := range x.variables {
-			value := a.env(variable)
-			if value == "" || x.stands != "" {
-				continue
-			}
-			if x.setting == "ca_bundle" {
-				if value, err = filepath.Abs(value); err != nil {
-					return list, err
-				}
-			}
-			if x.setting == "proxy" && !strings.Contains(value, "://") { // as curl and the SDKs take it
-				value = "http://" + value
-			}
-			if err := config.SetAWS(path, x.setting, value); err != nil {
-				return list, &api.Error{Code: "not-carried", Message: "could not write " + variable + " into the configuration: " + err.Error(), Remedy: "unset it, or write " + x.setting + " below [aws] in " + path, Exit: helper.ExitFailed}
-			}
-			list = append(list, carried{variable, x.setting, value})
-			break
-		}
-	}
-	return list, nil
 }
 
 // outdated tells whether a running daemon is not what its file has become.
@@ -213,18 +147,6 @@ func versionOf(ctx context.Context, program string) (string, error) {
 	return strings.TrimSpace(strings.TrimPrefix(string(out), "awskeyd ")), nil
 }
 
-// end asks a daemon to end. It finishes what it answers.
-func end(pid int) error {
-	p, err := os.FindProcess(pid)
-	if err == nil {
-		err = p.Signal(syscall.SIGTERM)
-	}
-	if err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return &api.Error{Code: "not-stopped", Message: fmt.Sprintf("could not stop the awskeyd that runs as process %d: %v", pid, err), Exit: helper.ExitFailed}
-	}
-	return nil
-}
-
 // configured refuses to start a service that would not, in the words that it would
 // say.
 func (a *app) configured() (*config.Config, error) {
@@ -239,68 +161,21 @@ func (a *app) configured() (*config.Config, error) {
 	return c, nil
 }
 
-// endsWithin is more than a daemon takes: an access key that is just being made is
-// stored first, in 30 s.
-const endsWithin = 45 * time.Second
-
-// endBare ends the daemon that no manager has started, and waits for it.
-func (a *app) endBare(ctx context.Context) error {
-	status, err := a.daemon.Status(ctx)
-	if isCode(err, "no-daemon") {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if err := end(status.Daemon.PID); err != nil {
-		return err
-	}
-	for late := time.Now().Add(endsWithin); ; {
-		now, err := a.daemon.Status(ctx)
-		if isCode(err, "no-daemon") || err == nil && now.Daemon.PID != status.Daemon.PID {
-			return nil
-		}
-		if time.Now().After(late) || ctx.Err() != nil {
-			return &api.Error{Code: "not-stopped", Message: fmt.Sprintf("the awskeyd that runs as process %d was told to end and has not", status.Daemon.PID), Remedy: "awskey logs says what it waits for", Exit: helper.ExitFailed}
-		}
-		rest(ctx, 20*time.Millisecond)
-	}
-}
-
-func (a *app) markStopped() error {
-	folder, marker, err := a.stopMarker()
-	if err == nil {
-		err = os.MkdirAll(folder, 0o700)
-	}
-	if err == nil {
-		err = os.WriteFile(marker, nil, 0o600)
-	}
-	return err
-}
-
-func (a *app) unmarkStopped() error {
-	_, marker, err := a.stopMarker()
-	if err != nil {
-		return err
-	}
-	if err := os.Remove(marker); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
 // noManager says that nothing is to be installed, or cannot be.
 func noManager(err error) error {
 	if errors.Is(err, register.ErrNoManager) {
 		return &api.Error{Code: "no-manager", Message: err.Error(), Remedy: "nothing needs to be installed here: programs start awskeyd by themselves", Exit: helper.ExitFailed}
 	}
-	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
+	if runtime.GOOS == "windows" {
 		return &api.Error{Code: "not-built", Message: "awskey service: not on " + runtime.GOOS + " yet", Exit: helper.ExitUsage}
 	}
 	return err
 }
 
 func serviceError(what string, err error) error {
+	if err == nil {
+		return nil
+	}
 	remedy := ""
 	if c, ok := errors.AsType[*register.CommandError](err); ok && strings.HasPrefix(c.Command, "systemctl") {
 		remedy = "systemctl --user status awskeyd says more"
@@ -309,7 +184,7 @@ func serviceError(what string, err error) error {
 }
 
 // text is what a person is told.
-func (in installed) text(a *app) string {
+func (in installed) text() string {
 	var b strings.Builder
 	for n, c := range in.carried {
 		if n == 0 {
@@ -335,12 +210,4 @@ func (in installed) text(a *app) string {
 	}
 	fmt.Fprintf(&b, "Its version is %s.\n", printable(in.version))
 	return b.String()
-}
-
-// withoutPassword is the address of a proxy as it may be shown.
-func withoutPassword(text string) string {
-	if u, err := url.Parse(text); err == nil && u.User != nil {
-		return u.Redacted()
-	}
-	return text
 }

@@ -52,7 +52,7 @@ func (a *app) serviceNow(ctx context.Context) (serviceStatus, error) {
 		return s, noManager(err)
 	}
 	if s.Program == nil {
-		if path, err := a.awskeyd(); err == nil {
+		if path, err := a.beside("awskeyd"); err == nil {
 			s.Program = &serviceProgram{Path: path}
 		}
 	}

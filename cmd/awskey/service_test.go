@@ -19,7 +19,7 @@ func TestTheWayToAWSIsCarried(t *testing.T) {
 	if err != nil || len(list) != 3 {
 		t.Fatal(list, err)
 	}
-	said := installed{carried: list, version: "1"}.text(a)
+	said := installed{carried: list, version: "1"}.text()
 	if strings.Contains(said, "canary") || !strings.Contains(said, "# https_proxy") || !strings.Contains(said, `no_proxy   = "localhost"`) {
 		t.Error(said)
 	}
