@@ -21,7 +21,7 @@ func newPage(name, section, does string) *page {
 }
 
 // unbroken keeps commands and names, of which the text is full, from being broken
-// at a hyphen: the register for what each macro begins anew, the request for now.
+// at a hyphen: the request holds until the next macro, which takes the register up.
 const unbroken = ".nr HY 0\n.nh\n.ad l\n"
 
 func (p *page) file() string { return p.name + "." + p.section }
