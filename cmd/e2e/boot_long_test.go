@@ -109,7 +109,10 @@ func underBoot(t *testing.T, test func(m *userManager)) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, tool(t, "unshare", "util-linux"), "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "sh", script, base, t.Name(), console)
 	out, err := cmd.CombinedOutput() // a power-off ends it by a signal
-	said, _ := os.ReadFile(console)
+	said, readErr := os.ReadFile(console)
+	if readErr != nil {
+		t.Fatal(readErr)
+	}
 	switch text := string(said); {
 	case strings.Contains(text, "--- PASS: "+t.Name()) && strings.Contains(text, "ENDED 0"):
 		t.Logf("inside:\n%s", text)
