@@ -178,6 +178,7 @@ func TestEjectGivesNothingOutUnwritten(t *testing.T) {
 			t.Error("it is paused all the same")
 		}
 		r.items.Down(nil)
+		answer := r.withholdCreation()
 		r.rotate("began")
 		p := plan(func(op storetest.Op, item string) storetest.Fault {
 			if op == storetest.Set {
@@ -186,6 +187,7 @@ func TestEjectGivesNothingOutUnwritten(t *testing.T) {
 			return storetest.OK
 		})
 		r.plan.Store(&p)
+		answer()
 		time.Sleep(time.Second)
 		refused(helper.ExitHeld, "in the middle of a step")
 		r.plan.Store(nil)

@@ -181,6 +181,12 @@ func (r *rig) rotate(event string) api.Event {
 	return r.await(event)
 }
 
+// withholdCreation keeps AWS from answering CreateAccessKey until answer is called.
+func (r *rig) withholdCreation() (answer func()) {
+	r.aws.block = make(chan struct{})
+	return func() { close(r.aws.block) }
+}
+
 func (r *rig) rollback() {
 	r.t.Helper()
 	if _, err := r.set.Rollback(context.Background(), "work"); err != nil {

@@ -111,6 +111,7 @@ func TestAFreezeWaitsForWhatIsUnderWay(t *testing.T) {
 		r := newRig(t)
 		defer func() { r.end() }()
 		r.add()
+		answer := r.withholdCreation()
 		r.rotate("began")
 		var broken atomic.Bool
 		broken.Store(true)
@@ -120,6 +121,7 @@ func TestAFreezeWaitsForWhatIsUnderWay(t *testing.T) {
 			}
 			return storetest.OK
 		})))
+		answer()
 		synctest.Wait() // created, and it cannot be stored
 		began := time.Now()
 		var e *api.Error
