@@ -121,7 +121,7 @@ func (files opened) restore(r Return) (profiles []string, err error) {
 }
 
 // asking are the AWS profiles that ask for the key; without any, those in which it
-// stands already, since an earlier Restore may have been cut off.
+// stands already and alone, as an earlier Restore that was cut off leaves it.
 func (files opened) asking(r Return) (profiles []string, err error) {
 	var standing []string
 	add := func(list *[]string, profile string) {
@@ -144,7 +144,7 @@ func (files opened) asking(r Return) (profiles []string, err error) {
 					add(&profiles, profile)
 				}
 			})
-			if s, err := files.static(profile); err == nil && s.is(r.Key) {
+			if s, err := files.static(profile); err == nil && s.is(r.Key) && files.otherWays(profile, r) == nil {
 				add(&standing, profile)
 			}
 		}
@@ -165,13 +165,8 @@ func (files opened) writeIn(profiles []string, r Return) error {
 		case s.AccessKeyID != "" && !s.is(r.Key):
 			return fmt.Errorf("%s:%d: another access key stands in the AWS profile %s; delete it, or rename the AWS profile", s.Places[0].File, s.Places[0].Line, profile)
 		}
-		for _, file := range files {
-			found, _ := file.doc.sections(file.form, profile, false)
-			for _, s := range found {
-				if err := file.doc.otherWays(s, profile, r.IsOurs, r.Key); err != nil {
-					return fmt.Errorf("%s:%w", file.path, err)
-				}
-			}
+		if err := files.otherWays(profile, r); err != nil {
+			return err
 		}
 		if s.AccessKeyID != "" {
 			continue
@@ -179,6 +174,20 @@ func (files opened) writeIn(profiles []string, r Return) error {
 		credentials := files[1]
 		if err := credentials.doc.put(profile, r.Key); err != nil {
 			return fmt.Errorf("%s:%w", credentials.path, err)
+		}
+	}
+	return nil
+}
+
+// otherWays fails when the AWS profile gets its credentials in a way that is not
+// this key's.
+func (files opened) otherWays(profile string, r Return) error {
+	for _, file := range files {
+		found, _ := file.doc.sections(file.form, profile, false)
+		for _, s := range found {
+			if err := file.doc.otherWays(s, profile, r.IsOurs, r.Key); err != nil {
+				return fmt.Errorf("%s:%w", file.path, err)
+			}
 		}
 	}
 	return nil

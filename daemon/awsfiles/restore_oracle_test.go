@@ -118,6 +118,7 @@ func FuzzRestore(f *testing.F) {
 	f.Add([]byte("[profile work]\r\n"+workLine), []byte("[work]\nregion=x\n\n[b]"))
 	f.Add([]byte("[default]\n"+workLine+"[profile a]\n"+workLine+"\n"), []byte(bom+"[a]\n"+staticPair))
 	f.Add([]byte("[profile work]\n"+staticPair+workLine), []byte("[work]\nx"))
+	f.Add([]byte("[profile a]\n"+processKey+" = other\n[profile work]\n"+workLine), []byte("[a]\n"+staticPair))
 	f.Fuzz(func(t *testing.T, configData, credentialsData []byte) {
 		r := workReturn()
 		r.Key.Secret = secret.New(staticSecret)
