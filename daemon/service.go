@@ -27,11 +27,15 @@ func (d *Daemon) keySet() (*keys.Set, error) {
 	if by := d.lockedBy(); by != "" {
 		return nil, by.refusal() // at once
 	}
-	limit := time.NewTimer(openLook)
-	defer limit.Stop()
 	select {
-	case <-d.looked:
-	case <-limit.C:
+	case <-d.looked: // as always but at the beginning, and then no timer is made
+	default:
+		limit := time.NewTimer(openLook)
+		defer limit.Stop()
+		select {
+		case <-d.looked:
+		case <-limit.C:
+		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

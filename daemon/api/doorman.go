@@ -210,8 +210,17 @@ func (d *doorman) hurry() {
 	}
 }
 
-// empty waits until nobody is inside, which is when net/http has ended the
-// goroutine of every connection; false if that takes longer than limit. Accept
+// expel closes whoever is still inside.
+func (d *doorman) expel() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for conn := range d.inside {
+		_ = conn.Close()
+	}
+}
+
+// empty waits until nobody is inside, which is when the goroutine of every
+// connection has ended; false if that takes longer than limit. Accept
 // must have ended before.
 func (d *doorman) empty(limit time.Duration) bool {
 	timer := time.NewTimer(limit)

@@ -162,12 +162,21 @@ func (s *server) credentials(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, err)
 		return
 	}
+	s.credentialsTo(w, profile)
+}
+
+func (s *server) credentialsTo(w http.ResponseWriter, profile string) {
+	defer s.recovered(w, http.MethodGet)
 	body, err := s.svc.Credentials(profile)
 	if err != nil {
 		s.fail(w, err)
 		return
 	}
-	write(w, http.StatusOK, body)
+	if p, ok := w.(*plain); ok {
+		p.answer(body)
+	} else {
+		write(w, http.StatusOK, body)
+	}
 	clear(body)
 }
 

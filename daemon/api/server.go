@@ -56,10 +56,11 @@ func (s *server) serve(ctx context.Context, d *doorman) error {
 	// Requests outlive ctx, or stopping would cut off every answer.
 	base, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
+	g := newGreeter(s, d)
 	srv := &http.Server{
 		Handler:                      s,
 		BaseContext:                  func(net.Listener) context.Context { return base },
-		ConnState:                    d.watch,
+		ConnState:                    g.watch,
 		ReadHeaderTimeout:            headerWithin,
 		ReadTimeout:                  readWithin,
 		WriteTimeout:                 workWithin + writeWithin,
@@ -69,11 +70,15 @@ func (s *server) serve(ctx context.Context, d *doorman) error {
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	broken := make(chan error, 1)
-	go func() { broken <- srv.Serve(d) }()
+	go func() { broken <- g.run() }()
+	served := make(chan struct{})
+	go func() { _ = srv.Serve(g); close(served) }()
+	defer func() { <-served }()
 	select {
 	case err := <-broken:
 		cut()
 		_ = srv.Close()
+		d.expel()
 		s.settle(d, stopWithin)
 		return fmt.Errorf("the socket %s broke: %w", d.Addr(), err)
 	case <-ctx.Done():
@@ -84,10 +89,14 @@ func (s *server) serve(ctx context.Context, d *doorman) error {
 	<-broken
 	srv.SetKeepAlivesEnabled(false)
 	d.hurry()
-	if !d.empty(stopWithin - 500*time.Millisecond) {
+	late := !d.empty(stopWithin - 500*time.Millisecond)
+	_ = g.Close()
+	<-served // or srv.Close would wait for it, and what is cut off be finished
+	if late {
 		cut()
 	}
 	_ = srv.Close()
+	d.expel()
 	s.settle(d, 500*time.Millisecond)
 	return nil
 }
@@ -101,18 +110,21 @@ func (s *server) settle(d *doorman, limit time.Duration) {
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	defer func() {
-		if p := recover(); p != nil {
-			// Not the value: it may hold what must not be in a log.
-			s.log.Error("a request failed", "method", r.Method, "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-			s.fail(w, NewError(helper.ExitFailed, "internal", "the daemon failed at this request", "see: awskey logs"))
-		}
-	}()
+	defer s.recovered(w, r.Method)
 	if err := foreign(r); err != nil {
 		s.fail(w, err)
 		return
 	}
 	s.mux.ServeHTTP(w, r)
+}
+
+// recovered, deferred, answers a request at which the service panics.
+func (s *server) recovered(w http.ResponseWriter, method string) {
+	if p := recover(); p != nil {
+		// Not the value: it may hold what must not be in a log.
+		s.log.Error("a request failed", "method", method, "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+		s.fail(w, NewError(helper.ExitFailed, "internal", "the daemon failed at this request", "see: awskey logs"))
+	}
 }
 
 // foreign refuses what no program of ours sends and a browser does, should one
