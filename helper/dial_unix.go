@@ -30,9 +30,9 @@ func Dial(env Env, deadline time.Time) (*os.File, error) {
 	}
 	var first error
 	for _, path := range paths {
-		conn, err := connect(path, deadline)
+		fd, err := connect(path, deadline)
 		if err == nil {
-			return conn, nil
+			return os.NewFile(uintptr(fd), path), nil
 		}
 		if e, ok := err.(*Error); first == nil && !(ok && e.Kind == ErrNoDaemon) {
 			first = err
@@ -51,40 +51,41 @@ func Dial(env Env, deadline time.Time) (*os.File, error) {
 // startRemedy is what a person types when there is no daemon.
 const startRemedy = "start it with: awskey service start"
 
-func connect(path string, deadline time.Time) (*os.File, error) {
+// connect returns a non-blocking socket with the daemon at its other end.
+func connect(path string, deadline time.Time) (fd int, err error) {
 	if !isAbsolute("unix", path) {
-		return nil, &Error{Exit: ExitUsage, Code: "environment", Message: "AWSKEYD_SOCKET must be an absolute path, not " + path}
+		return -1, &Error{Exit: ExitUsage, Code: "environment", Message: "AWSKEYD_SOCKET must be an absolute path, not " + path}
 	}
 	if len(path) > MaxSocketPath {
-		return nil, noDaemon("no daemon can listen at "+path+": a socket's path may have "+strconv.Itoa(MaxSocketPath)+" bytes at most", "set AWSKEYD_SOCKET to a shorter one")
+		return -1, noDaemon("no daemon can listen at "+path+": a socket's path may have "+strconv.Itoa(MaxSocketPath)+" bytes at most", "set AWSKEYD_SOCKET to a shorter one")
 	}
 	// What is not there, or lies where we may not look, is not our daemon.
 	if _, err := os.Lstat(path); err != nil {
-		return nil, noDaemon("no daemon answers at "+path, startRemedy)
+		return -1, noDaemon("no daemon answers at "+path, startRemedy)
 	}
 	if err := CheckFolder(parent(path)); err != nil {
-		return nil, err
+		return -1, err
 	}
-	fd, err := connectSocket(path, deadline)
+	fd, err = connectSocket(path, deadline)
 	switch err {
 	case nil:
 	case syscall.ENOENT, syscall.ECONNREFUSED:
-		return nil, noDaemon("no daemon answers at "+path, startRemedy)
+		return -1, noDaemon("no daemon answers at "+path, startRemedy)
 	case syscall.EACCES, syscall.EPERM:
-		return nil, notOurs("the socket "+path+" may not be used by you", "stop awskeyd, remove the socket and type: awskeyd run")
+		return -1, notOurs("the socket "+path+" may not be used by you", "stop awskeyd, remove the socket and type: awskeyd run")
 	default:
-		return nil, &Error{Exit: ExitFailed, Code: "socket", Message: "cannot connect to " + path + ": " + err.Error()}
+		return -1, &Error{Exit: ExitFailed, Code: "socket", Message: "cannot connect to " + path + ": " + err.Error()}
 	}
 	uid, err := PeerUID(uintptr(fd))
 	if err != nil {
 		_ = syscall.Close(fd)
-		return nil, notOurs("cannot learn who serves "+path+": "+err.Error(), "")
+		return -1, notOurs("cannot learn who serves "+path+": "+err.Error(), "")
 	}
 	if uid != os.Geteuid() {
 		_ = syscall.Close(fd)
-		return nil, notOurs("the socket "+path+" is served by uid "+strconv.Itoa(uid)+", not by you (uid "+userID()+")", "")
+		return -1, notOurs("the socket "+path+" is served by uid "+strconv.Itoa(uid)+", not by you (uid "+userID()+")", "")
 	}
-	return os.NewFile(uintptr(fd), path), nil
+	return fd, nil
 }
 
 // connectSocket returns a connected, non-blocking socket. Only Linux makes a

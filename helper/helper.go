@@ -56,6 +56,11 @@ func (r run) main(args []string, stdout, stderr *os.File) int {
 		return fail(stderr, &Error{Exit: ExitUsage, Code: "usage", Message: "a profile's name is up to 64 letters, digits, '.', '_' and '-'; " + usage})
 	}
 
+	now := time.Now()
+	if body, err := r.quick(args[0], now.Add(r.answer)); body != nil || err != nil {
+		return write(stdout, stderr, body, err)
+	}
+
 	type result struct {
 		body []byte
 		err  error
@@ -63,7 +68,6 @@ func (r run) main(args []string, stdout, stderr *os.File) int {
 	// The work has its own deadline. This goroutine outlives it only where the
 	// system gives no time limit, such as a home on a dead network mount.
 	done := make(chan result, 1)
-	now := time.Now()
 	go func() {
 		body, err := r.fetch(args[0], now)
 		done <- result{body, err}
@@ -77,13 +81,18 @@ func (r run) main(args []string, stdout, stderr *os.File) int {
 	case <-late.C:
 		got.err = tooLate()
 	}
-	if got.err == nil {
-		if _, err := stdout.Write(got.body); err != nil {
-			got.err = &Error{Exit: ExitFailed, Code: "output", Message: "cannot write to standard output: " + reason(err)}
+	return write(stdout, stderr, got.body, got.err)
+}
+
+// write ends a run with the answer or with the error.
+func write(stdout, stderr *os.File, body []byte, err error) int {
+	if err == nil {
+		if _, e := stdout.Write(body); e != nil {
+			err = &Error{Exit: ExitFailed, Code: "output", Message: "cannot write to standard output: " + reason(e)}
 		}
 	}
-	if got.err != nil {
-		return fail(stderr, got.err)
+	if err != nil {
+		return fail(stderr, err)
 	}
 	return ExitOK
 }
@@ -105,9 +114,11 @@ func (r run) fetch(profile string, now time.Time) ([]byte, error) {
 	}
 	// A daemon that refuses early may have closed already: what it said counts,
 	// so a failed write shows as an answer that is missing.
-	_, _ = conn.WriteString("GET /v1/credentials/" + profile + " HTTP/1.0\r\n\r\n")
+	_, _ = conn.WriteString(request(profile))
 	return readAnswer(conn)
 }
+
+func request(profile string) string { return "GET /v1/credentials/" + profile + " HTTP/1.0\r\n\r\n" }
 
 func tooLate() error {
 	return &Error{Exit: ExitFailed, Code: "timeout", Message: "the daemon did not answer in time",

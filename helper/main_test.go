@@ -237,8 +237,8 @@ func TestMainEndsWithoutTheSystem(t *testing.T) {
 	defer out.Close()
 	defer errs.Close()
 	r := run{answer: time.Minute, start: time.Minute, end: 50 * time.Millisecond,
-		env:     func(name string) string { <-hang; return only("/nonexistent/socket")(name) },
-		environ: func() []string { close(over); return []string{"AWSKEYD_TEST=1"} },
+		env:     only("/nonexistent/socket"),
+		environ: func() []string { <-hang; close(over); return []string{"AWSKEYD_TEST=1"} },
 		program: os.Executable,
 	}
 	exit := r.main([]string{"work"}, out, errs)
