@@ -1,192 +1,181 @@
-// Bench prints, measured in one run, how long awskey-helper takes beside a Go
-// program that does nothing, and how many credentials a second the socket
-// gives. The socket is the daemon's own with a canned answer behind it: the
-// daemon serves from memory, so keychain and AWS have no part in either number.
+//go:build linux
+
+// Bench measures what awskeyd costs beside floors that anyone can rerun, prints
+// every figure beside its target, says which are missed, and writes the same as
+// JSON to bin/bench.json and as a plot of growth to BENCHMARKS.svg, or to the two
+// paths given.
 //
-// It must never touch the user's daemon, and tests nothing: only wrong answers
-// make it fail, never slow ones.
+// Processes are compared in turn, so that what else the machine does falls on all
+// alike; ratios are of that one run. It must never touch the user's daemon, and
+// only wrong answers make it fail, never slow ones.
 package main
 
 import (
-	"bytes"
-	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
-	"io"
-	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
+	"strings"
 	"time"
-
-	"github.com/awskeyd/awskeyd/daemon/api"
 )
 
-const (
-	runs     = 200 // of each program
-	clients  = 8   // at once, each with a new connection for each request, as the helper makes them
-	duration = 3 * time.Second
-)
+// figure is one line of the table. Times are in milliseconds unless Unit says
+// otherwise; what is 0 was not measured.
+type figure struct {
+	Name   string  `json:"name"`
+	Unit   string  `json:"unit"`
+	Min    float64 `json:"min,omitempty"`
+	Median float64 `json:"median"`
+	P99    float64 `json:"p99,omitempty"`
+	Peak   float64 `json:"peak_mib,omitempty"`
+	Size   float64 `json:"size_mib,omitempty"`
+	Target string  `json:"target,omitempty"`
+	Met    string  `json:"met,omitempty"` // met or missed
+	Why    string  `json:"why,omitempty"`
+}
 
-var answer = []byte(`{"Version":1,"AccessKeyId":"AKIAIOSFODNN7EXAMPLE","SecretAccessKey":"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY","Expiration":"2030-01-01T00:00:00Z","AccountId":"123456789012"}` + "\n")
+// bench is one run.
+type bench struct {
+	dir     string // for all that it makes
+	figures []figure
+}
 
-// canned is a daemon that knows one answer.
-type canned struct{ api.Service }
+// note adds a figure without a target.
+func (b *bench) note(f figure) { b.figures = append(b.figures, f) }
 
-func (canned) Credentials(string) ([]byte, error) { return bytes.Clone(answer), nil }
+// atMost and atLeast add one with a target, and why it is missed if it is.
+func (b *bench) atMost(f figure, limit float64, why string) {
+	b.judge(f, "≤", limit, f.Median <= limit, why)
+}
+
+func (b *bench) atLeast(f figure, limit float64, why string) {
+	b.judge(f, "≥", limit, f.Median >= limit, why)
+}
+
+func (b *bench) judge(f figure, sign string, limit float64, met bool, why string) {
+	f.Target = fmt.Sprintf("%s %g", sign, limit)
+	if f.Met = "met"; !met {
+		f.Met, f.Why = "missed", why
+	}
+	b.note(f)
+}
 
 func main() {
-	if err := bench(); err != nil {
+	if len(os.Args) == 3 && os.Args[1] == "serve" {
+		if err := serve(os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	out := []string{filepath.Join("bin", "bench.json"), "BENCHMARKS.svg"}
+	copy(out, os.Args[1:])
+	if err := run(out[0], out[1]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench() (err error) {
-	dir, err := os.MkdirTemp("", "awskeyd-bench")
+func run(report, plot string) error {
+	dir, err := os.MkdirTemp("", "awskeyd-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	helper, empty, err := build(dir)
+	b := &bench{dir: dir}
+	for _, part := range []struct {
+		say string
+		do  func() error
+	}{
+		{"builds the programs and the floors", b.build},
+		{"starts programs in turn", b.helpers},
+		{"asks over the socket", b.answers},
+		{"starts 1,000 programs at once", b.crowd},
+		{"lets 10,000 say nothing", b.idlers},
+		{"starts a daemon, rotates and rests (two minutes)", b.whole},
+		{"starts one with 1,000 keys", b.thousand},
+		{"grows to 10,000 keys", func() error { return b.growth(plot) }},
+	} {
+		fmt.Fprintln(os.Stderr, "bench", part.say)
+		if err := part.do(); err != nil {
+			return fmt.Errorf("while it %s: %w", part.say, err)
+		}
+	}
+	machine := machine()
+	fmt.Println(machine)
+	fmt.Print(table(b.figures))
+	text, err := json.MarshalIndent(map[string]any{"machine": machine, "at": time.Now().UTC(), "figures": b.figures}, "", "  ")
 	if err != nil {
 		return err
 	}
-
-	socket := filepath.Join(dir, "run", "socket")
-	l, err := api.Listen(socket)
-	if err != nil {
+	if err := os.MkdirAll(filepath.Dir(report), 0o755); err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- api.Serve(ctx, l, canned{}, slog.New(slog.DiscardHandler)) }()
-	defer func() {
-		stop()
-		err = errors.Join(err, <-served)
-	}()
-
-	if err := compare(helper, empty, socket); err != nil {
-		return err
-	}
-	return rate(socket)
+	return os.WriteFile(report, append(text, '\n'), 0o644)
 }
 
-// build makes the helper and the empty program with the flags of a release.
-func build(dir string) (helper, empty string, err error) {
-	helper, empty = filepath.Join(dir, "awskey-helper"), filepath.Join(dir, "empty")
-	source := filepath.Join(dir, "empty.go")
-	if err := os.WriteFile(source, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {
-		return "", "", err
-	}
-	for program, from := range map[string]string{helper: "./cmd/awskey-helper", empty: source} {
-		build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-buildvcs=false", "-o", program, from)
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			return "", "", fmt.Errorf("%v: %w\n%s", build.Args, err, out)
+// machine says on what the figures were measured, and what else it did.
+func machine() string {
+	model := "unknown processor"
+	info, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(info)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			model = strings.TrimSpace(value)
+			break
 		}
 	}
-	return helper, empty, nil
+	load, _ := os.ReadFile("/proc/loadavg")
+	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	return fmt.Sprintf("%d processors (%s), Linux %s, %s, load %.14s", runtime.NumCPU(), model, strings.TrimSpace(string(kernel)), runtime.Version(), load)
 }
 
-// compare runs both programs in turn, so that what else the machine does falls
-// on both alike.
-func compare(helper, empty, socket string) error {
-	var helped, nothing []time.Duration
-	for range runs {
-		out, took, err := run(socket, helper, "work")
-		if err != nil {
-			return err
+// table is the figures as text, in Markdown's form.
+func table(figures []figure) string {
+	rows := [][]string{{"figure", "least", "median", "p99", "unit", "peak MiB", "size MiB", "target", "", "why"}}
+	number := func(v float64) string {
+		switch {
+		case v == 0:
+			return ""
+		case v >= 1000:
+			return fmt.Sprintf("%.0f", v)
+		default:
+			return fmt.Sprintf("%.3g", v)
 		}
-		if !bytes.Equal(out, answer) {
-			return fmt.Errorf("the helper printed %q", out)
-		}
-		helped = append(helped, took)
-		if _, took, err = run(socket, empty); err != nil {
-			return err
-		}
-		nothing = append(nothing, took)
 	}
-	slices.Sort(helped)
-	slices.Sort(nothing)
-	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-	fmt.Printf("%d runs of each in turn   least      median\n", runs)
-	for _, row := range []struct {
-		name  string
-		times []time.Duration
-	}{{"awskey-helper", helped}, {"an empty Go program", nothing}} {
-		fmt.Printf("%-22s %6.2f ms   %6.2f ms\n", row.name, ms(row.times[0]), ms(row.times[runs/2]))
+	for _, f := range figures {
+		median := number(f.Median)
+		if median == "" {
+			median = "0"
+		}
+		rows = append(rows, []string{f.Name, number(f.Min), median, number(f.P99), f.Unit, number(f.Peak), number(f.Size), f.Target, f.Met, f.Why})
 	}
-	fmt.Printf("%-22s %6.2f      %6.2f\n", "one over the other",
-		ms(helped[0])/ms(nothing[0]), ms(helped[runs/2])/ms(nothing[runs/2]))
-	return nil
+	rows = slices.Insert(rows, 1, slices.Repeat([]string{"---"}, len(rows[0])))
+	var text strings.Builder
+	for _, row := range rows {
+		text.WriteString("| " + strings.Join(row, " | ") + " |\n")
+	}
+	return text.String()
 }
 
-func run(socket, program string, args ...string) (stdout []byte, took time.Duration, err error) {
+// spread fills the times of a figure.
+func spread(name string, times []time.Duration, unit string, one time.Duration) figure {
+	times = slices.Sorted(slices.Values(times))
+	in := func(d time.Duration) float64 { return float64(d) / float64(one) }
+	return figure{Name: name, Unit: unit, Min: in(times[0]), Median: in(times[len(times)/2]), P99: in(times[(len(times)-1)*99/100])}
+}
+
+// command is exec.Command with the one environment of the bench.
+func (b *bench) command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...)
-	cmd.Env = []string{"AWSKEYD_SOCKET=" + socket}
-	var out, failure bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &failure
-	start := time.Now()
-	err = cmd.Run()
-	took = time.Since(start)
-	if err != nil {
-		return nil, 0, fmt.Errorf("%s: %w: %s", program, err, &failure)
-	}
-	return out.Bytes(), took, nil
+	cmd.Env = []string{"HOME=" + b.dir, "XDG_RUNTIME_DIR=" + b.dir, "BENCH_SOCKET=" + b.socket()}
+	cmd.Dir = b.dir
+	return cmd
 }
 
-// rate counts the good answers that clients get in a while.
-func rate(socket string) error {
-	var good atomic.Int64
-	failed := make(chan error, clients)
-	var all sync.WaitGroup
-	start := time.Now()
-	for range clients {
-		all.Go(func() {
-			for time.Since(start) < duration {
-				if err := ask(socket); err != nil {
-					failed <- err
-					return
-				}
-				good.Add(1)
-			}
-		})
-	}
-	all.Wait()
-	took := time.Since(start)
-	select {
-	case err := <-failed:
-		return err
-	default:
-	}
-	fmt.Printf("%.0f credentials a second over the socket, %d clients at once, a connection each\n",
-		float64(good.Load())/took.Seconds(), clients)
-	return nil
-}
+// socket is where helpers look in that environment.
+func (b *bench) socket() string { return filepath.Join(b.dir, "awskeyd", "socket") }
 
-func ask(socket string) error {
-	conn, err := net.Dial("unix", socket)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		return err
-	}
-	if _, err := io.WriteString(conn, "GET /v1/credentials/work HTTP/1.0\r\n\r\n"); err != nil {
-		return err
-	}
-	got, err := io.ReadAll(conn)
-	if err != nil {
-		return err
-	}
-	if !bytes.HasSuffix(got, append([]byte("\r\n\r\n"), answer...)) {
-		return fmt.Errorf("the socket answered %q", got)
-	}
-	return nil
-}
+func (b *bench) program(name string) string { return filepath.Join(b.dir, "programs", name) }

@@ -1,0 +1,372 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/awskeyd/awskeyd/daemon/api"
+	"github.com/awskeyd/awskeyd/daemon/awstest"
+	"github.com/awskeyd/awskeyd/store"
+	"github.com/awskeyd/awskeyd/store/keychain"
+	"github.com/awskeyd/awskeyd/store/secret"
+)
+
+const passphrase = "the bench's own, worth nothing"
+
+// home is one daemon's: the real programs, the encrypted file store and an
+// emulated AWS.
+type home struct {
+	*bench
+	aws    *awstest.Server
+	client *api.Client
+}
+
+func (b *bench) home(name string) (*home, error) {
+	h := &home{bench: &bench{dir: filepath.Join(b.dir, name)}, aws: awstest.NewServer(awstest.Options{})}
+	for _, dir := range []string{".config/awskeyd", ".aws", "awskeyd"} {
+		if err := os.MkdirAll(filepath.Join(h.dir, dir), 0o700); err != nil {
+			return nil, err
+		}
+	}
+	if err := os.Symlink(filepath.Join(b.dir, "programs"), filepath.Join(h.dir, "programs")); err != nil {
+		return nil, err
+	}
+	settings := fmt.Sprintf("[store]\nbackend = \"file\"\npassphrase_file = %q\n[aws]\nregion = \"us-east-1\"\nendpoint_url = %q\n"+
+		"[rotation]\nevery = \"24h\"\nttl = \"1s\"\nprove = \"700ms\"\nsettle = \"500ms\"\ngrace = \"1s\"\nimported_grace = \"1s\"\nmonitor = \"300ms\"\n",
+		filepath.Join(h.dir, "passphrase"), h.aws.URL)
+	for path, text := range map[string]string{"passphrase": passphrase + "\n", ".config/awskeyd/config.toml": settings} {
+		if err := os.WriteFile(filepath.Join(h.dir, path), []byte(text), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	h.client = api.Dial(func(name string) string {
+		if name == "AWSKEYD_SOCKET" {
+			return h.socket()
+		}
+		return ""
+	})
+	return h, nil
+}
+
+func (h *home) close() {
+	h.client.Close()
+	h.aws.Close()
+}
+
+// command is that of a home whose bus is none of the user's.
+func (h *home) command(program string, args ...string) *exec.Cmd {
+	cmd := h.bench.command(program, args...)
+	cmd.Env = append(cmd.Env, "DBUS_SESSION_BUS_ADDRESS=unix:path="+h.dir+"/no-bus", "PATH="+os.Getenv("PATH"))
+	return cmd
+}
+
+// start starts awskeyd and returns how long it takes until ready says so.
+func (h *home) start(ready func() error) (*exec.Cmd, time.Duration, error) {
+	cmd := h.command(h.program("awskeyd"), "run")
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return nil, 0, err
+	}
+	if err := h.until(2*time.Minute, ready); err != nil {
+		end(cmd)
+		return nil, 0, err
+	}
+	return cmd, time.Since(began), nil
+}
+
+func (h *home) answers() error { return ask(h.socket(), nil) }
+
+func (h *home) says() error {
+	_, err := h.client.Status(context.Background())
+	return err
+}
+
+func (h *home) add(name string) error {
+	h.aws.CreateUser(name, "", awstest.Rotator())
+	id, key := h.aws.IssueKey(name)
+	_, err := h.client.Add(context.Background(), name, api.AddRequest{AccessKeyID: id, SecretAccessKey: key})
+	return err
+}
+
+// whole is the life of one daemon: its start, its work, its rest.
+func (b *bench) whole() error {
+	h, err := b.home("one")
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	defer func() { b.figures = append(b.figures, h.figures...) }()
+	cmd, _, err := h.start(h.says)
+	if err != nil {
+		return err
+	}
+	if err := h.add("work"); err != nil {
+		end(cmd)
+		return err
+	}
+	end(cmd)
+	reading, err := timed(5, func() error { _, err := h.reads(); return err })
+	if err != nil {
+		return err
+	}
+	var starts []time.Duration
+	for range 10 {
+		cmd, took, err := h.start(h.answers)
+		if err != nil {
+			return err
+		}
+		starts = append(starts, took)
+		end(cmd)
+	}
+	kept := spread("the file store's own reading of one key", reading, "ms", time.Millisecond)
+	h.note(kept)
+	first := spread("daemon's start to first credential", starts, "ms", time.Millisecond)
+	h.note(first)
+	h.atMost(figure{Name: "of it, beyond the store's reading", Unit: "ms", Min: first.Min - kept.Min, Median: first.Median - kept.Median}, 40, "the program begins twice, since Go reads clobberfree once, before main, and other work on the machine")
+	if err := h.activated(); err != nil {
+		return err
+	}
+	if cmd, _, err = h.start(h.answers); err != nil {
+		return err
+	}
+	defer func() { end(cmd) }()
+	pid := cmd.Process.Pid
+	time.Sleep(5 * time.Second)
+	before, parts := resident(pid)
+	h.note(figure{Name: "idle daemon before work, resident", Unit: "MiB", Median: before, Why: parts})
+	if _, err := timed(10000, h.answers); err != nil {
+		return err
+	}
+	if err := h.rotates(); err != nil {
+		return err
+	}
+	h.cold()
+	time.Sleep(3 * time.Second)
+	const rest = time.Minute
+	woken, written := wakes(pid), writes(pid)
+	time.Sleep(rest)
+	after, parts := resident(pid)
+	h.atMost(figure{Name: "idle daemon 60 s after 10,000 answers and a rotation, resident", Unit: "MiB", Median: after}, 14, parts)
+	h.atMost(figure{Name: "wake-ups of its threads in that minute", Unit: "/min", Median: wakes(pid) - woken}, 2,
+		"each key, the store's minder and the watchers look at the clock every 30 or 60 s, since timers stand still in a sleep (golang/go#35012); each look is several switches of Go's threads")
+	h.atMost(figure{Name: "disk writes in that minute (an hour was not waited for)", Unit: "B", Median: writes(pid) - written}, 0, "see awskey history")
+	return nil
+}
+
+// reads is what any reader of the file store takes for one key.
+func (h *home) reads() (store.Record, error) {
+	k, err := h.open()
+	if err != nil {
+		return store.Record{}, err
+	}
+	defer k.Close()
+	return store.New(k, store.Identity{}).Load(context.Background(), "work")
+}
+
+func (h *home) open() (*keychain.Keychain, error) {
+	return keychain.Open(keychain.Config{Backend: "file", Folder: filepath.Join(h.dir, ".local", "share", "awskeyd", "keys"), Home: h.dir,
+		Passphrase: func() (secret.Value, error) { return secret.New(passphrase), nil }})
+}
+
+// activated is a helper whose request a service manager holds until the daemon,
+// which it starts for it, takes the socket over.
+func (h *home) activated() error {
+	var times []time.Duration
+	for range 5 {
+		_ = os.Remove(h.socket())
+		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: h.socket(), Net: "unix"})
+		if err != nil {
+			return err
+		}
+		l.SetUnlinkOnClose(false)
+		file, err := l.File()
+		if err != nil {
+			return err
+		}
+		began := time.Now()
+		asks := h.command(h.program(helper), "work")
+		daemon := h.command("/bin/sh", "-c", `LISTEN_PID=$$ exec "$0" run`, h.program("awskeyd"))
+		daemon.Env = append(daemon.Env, "LISTEN_FDS=1", "LISTEN_FDNAMES=awskeyd.socket")
+		daemon.ExtraFiles = []*os.File{file}
+		err = daemon.Start()
+		if err == nil {
+			err = asks.Run()
+			times = append(times, time.Since(began))
+			end(daemon)
+		}
+		file.Close()
+		l.Close()
+		_ = os.Remove(h.socket())
+		if err != nil {
+			return fmt.Errorf("socket activation: %w", err)
+		}
+	}
+	h.note(spread("helper's answer through socket activation", times, "ms", time.Millisecond))
+	return nil
+}
+
+// rotates waits for one whole rotation.
+func (h *home) rotates() error {
+	ctx := context.Background()
+	before, err := h.client.Key(ctx, "work")
+	if err == nil {
+		_, err = h.client.Rotate(ctx, "work", api.RotateRequest{})
+	}
+	if err != nil {
+		return err
+	}
+	return h.until(2*time.Minute, func() error {
+		time.Sleep(100 * time.Millisecond)
+		k, err := h.client.Key(ctx, "work")
+		if err == nil && (k.AccessKeyID == before.AccessKeyID || k.Phase != "steady" || k.Previous != nil) {
+			err = fmt.Errorf("the rotation has come to %s", k.Phase)
+		}
+		return err
+	})
+}
+
+// cold are the ways that a person waits on. What fails is said in the table.
+func (h *home) cold() {
+	h.aws.CreateUser("other", "", awstest.Rotator())
+	id, key := h.aws.IssueKey("other")
+	var text strings.Builder
+	for i := range 50 {
+		name := "user" + strconv.Itoa(i)
+		h.aws.CreateUser(name, "", awstest.Rotator())
+		id, key := h.aws.IssueKey(name)
+		fmt.Fprintf(&text, "[%s]\naws_access_key_id = %s\naws_secret_access_key = %s\n\n", name, id, key)
+	}
+	tree, _ := os.Getwd()
+	for _, c := range []struct {
+		stdin string
+		args  []string
+	}{
+		{key + "\n", []string{"add", "other", "--access-key-id", id, "--secret-stdin"}},
+		{"", []string{"status"}},
+		{"", []string{"rotate", "work", "--wait"}},
+		{"", []string{"scan", "--no-history", tree}},
+		{"", []string{"doctor"}},
+		{"", []string{"init", "--yes", "--no-rotate"}},
+	} {
+		what := c.args[0]
+		if what == "init" {
+			what = "init on 50 profiles"
+			if err := os.WriteFile(filepath.Join(h.dir, ".aws", "credentials"), []byte(text.String()), 0o600); err != nil {
+				return
+			}
+		}
+		cmd := h.command(h.program("awskey"), c.args...)
+		cmd.Stdin = strings.NewReader(c.stdin)
+		said := &firstWord{began: time.Now()}
+		cmd.Stdout, cmd.Stderr = said, said
+		err := cmd.Run()
+		took := time.Since(said.began)
+		f := figure{Name: "awskey " + what + ", to its first word", Unit: "ms", Median: float64(said.after) / 1e6,
+			Why: fmt.Sprintf("done after %v", took.Round(time.Millisecond))}
+		if err != nil {
+			f.Why += ", " + err.Error()
+		}
+		h.atMost(f, 300, f.Why)
+	}
+}
+
+// firstWord notes when a program says something for the first time.
+type firstWord struct {
+	began time.Time
+	after time.Duration
+}
+
+func (w *firstWord) Write(text []byte) (int, error) {
+	if w.after == 0 {
+		w.after = time.Since(w.began)
+	}
+	return len(text), nil
+}
+
+// thousand starts a daemon whose store holds 1,000 keys, copies of one.
+func (b *bench) thousand() error {
+	h, err := b.home("many")
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	cmd, _, err := h.start(h.says)
+	if err != nil {
+		return err
+	}
+	err = h.add("work")
+	end(cmd)
+	if err != nil {
+		return err
+	}
+	record, err := h.reads()
+	if err != nil {
+		return err
+	}
+	k, err := h.open()
+	if err != nil {
+		return err
+	}
+	all := store.New(k, store.Identity{Machine: record.Machine, Instance: "bench"})
+	for i := 1; i < 1000 && err == nil; i++ {
+		err = all.Add(context.Background(), fmt.Sprintf("key%d", i), record.Payload)
+	}
+	k.Close()
+	if err != nil {
+		return err
+	}
+	var starts []time.Duration
+	for range 3 {
+		cmd, took, err := h.start(h.answers)
+		if err != nil {
+			return err
+		}
+		starts = append(starts, took)
+		end(cmd)
+	}
+	b.atMost(spread("start to first credential with 1,000 keys", starts, "ms", time.Millisecond), 1000, "the keys are read one after another, in no order of need")
+	return nil
+}
+
+// resident is a process's memory in MiB, and what it is made of.
+func resident(pid int) (mib float64, parts string) {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	in := func(name string) float64 { return field(text, name) / 1024 }
+	return in("VmRSS:"), fmt.Sprintf("%.1f MiB are pages of the program file, shared and given up at need; %.1f MiB its own", in("RssFile:"), in("RssAnon:"))
+}
+
+// wakes is how often the threads of a process have waited and gone on.
+func wakes(pid int) (n float64) {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	for _, path := range tasks {
+		text, _ := os.ReadFile(path)
+		n += field(text, "voluntary_ctxt_switches:")
+	}
+	return n
+}
+
+// writes is how many bytes a process has caused to be written.
+func writes(pid int) float64 {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
+	return field(text, "write_bytes:")
+}
+
+func field(text []byte, name string) float64 {
+	for line := range bytes.Lines(text) {
+		if words := strings.Fields(string(line)); len(words) > 1 && words[0] == name {
+			n, _ := strconv.ParseFloat(words[1], 64)
+			return n
+		}
+	}
+	return 0
+}
