@@ -12,6 +12,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -86,6 +87,7 @@ func run(report, plot string) error {
 	}
 	defer os.RemoveAll(dir)
 	b := &bench{dir: dir}
+	var failed error
 	for _, part := range []struct {
 		say string
 		do  func() error
@@ -100,8 +102,8 @@ func run(report, plot string) error {
 		{"grows to 10,000 keys", func() error { return b.growth(plot) }},
 	} {
 		fmt.Fprintln(os.Stderr, "bench", part.say)
-		if err := part.do(); err != nil {
-			return fmt.Errorf("while it %s: %w", part.say, err)
+		if err := part.do(); err != nil { // the rest is worth having all the same
+			failed = errors.Join(failed, fmt.Errorf("while it %s: %w", part.say, err))
 		}
 	}
 	machine := machine()
@@ -114,7 +116,7 @@ func run(report, plot string) error {
 	if err := os.MkdirAll(filepath.Dir(report), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(report, append(text, '\n'), 0o644)
+	return errors.Join(failed, os.WriteFile(report, append(text, '\n'), 0o644))
 }
 
 // machine says on what the figures were measured, and what else it did.
