@@ -38,7 +38,7 @@ test-long: # the same and the tests that take minutes
 check: # the checks alone: format, modules, builds, vet and staticcheck on four systems
 	@.ci/verify check
 
-bench: # the helper's time over an empty program's, and credentials a second
+bench: # what everything costs beside floors and targets; a table, bin/bench.json, BENCHMARKS.svg
 	@go=$$(.ci/toolchain) && GOTOOLCHAIN=local "$$go" run ./.ci/bench
 
 explore: # searches every fault for one that breaks a promise; EXPLORE=-quick takes a minute or two
