@@ -12,8 +12,7 @@ import (
 // quick is the way of nearly every run: the socket lies in the runtime folder,
 // and the daemon listens. It asks in the calling goroutine with blocking calls
 // that the kernel ends in time: a second goroutine, a timer and Go's poller would
-// start a thread and set up six more descriptors and calls, at each of which an
-// AWS command waits. It returns nothing at all where the daemon was not asked.
+// wake a thread and make nine more calls, at each of which an AWS command waits. It returns nothing at all where the daemon was not asked.
 //
 // It looks into no home, which may lie on a mount that hangs: the system ends no
 // such wait, so that it takes a goroutine to outlive it.

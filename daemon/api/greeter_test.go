@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -112,6 +113,21 @@ func TestAllocations(t *testing.T) {
 }
 
 const mostAllocations = 28
+
+// TestGoroutinesAtRest: a server that has answered keeps the one that waits for
+// connections, that of net/http, and Serve's own.
+func TestGoroutinesAtRest(t *testing.T) {
+	before := runtime.NumGoroutine()
+	_, path := serve(t, silentFake{}, quiet())
+	for range 100 {
+		exchange(t, path, honest)
+	}
+	for late := time.Now().Add(20 * time.Second); runtime.NumGoroutine() > before+3; time.Sleep(time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatalf("%d goroutines at rest, %d before there was a server", runtime.NumGoroutine(), before)
+		}
+	}
+}
 
 // silentFake keeps no list of what it was asked.
 type silentFake struct{ Service }
