@@ -3,6 +3,8 @@
 package main
 
 import (
+	"encoding/xml"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -70,5 +72,29 @@ func TestATableHasEveryFigure(t *testing.T) {
 	text := table(b.figures)
 	if !strings.Contains(text, "| a |  | 1 |  | ms |  |  | ≤ 2 | met |  |") || !strings.Contains(text, "| ≥ 2 | missed | too slow |") {
 		t.Error(text)
+	}
+}
+
+// TestGrowthIsMeasured sees that the measuring measures; it judges nothing.
+func TestGrowthIsMeasured(t *testing.T) {
+	var sizes []size
+	for _, n := range []int{1, 100} {
+		s, err := grown(t.TempDir(), n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%+v", s)
+		if s.answer <= 0 || s.status <= 0 || s.tick <= 0 {
+			t.Errorf("%+v", s)
+		}
+		sizes = append(sizes, s)
+	}
+	d := xml.NewDecoder(strings.NewReader(draw(sizes)))
+	for {
+		if _, err := d.Token(); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -45,7 +45,7 @@ func (b *bench) growth(plot string) error {
 			Why: fmt.Sprintf("%.0f B a key, all look at the clock in %.2f ms, status %.2f ms", s.memory, s.tick, s.status)})
 	}
 	b.atMost(figure{Name: "an answer at 10,000 keys over one at 1", Unit: "×", Median: last.answer / first.answer}, 2, "10,000 keys do not fit the processor's cache")
-	b.atMost(figure{Name: "memory a key at 10,000", Unit: "KiB", Median: last.memory / 1024}, 4, "a goroutine with its stack, a timer, the record and its answer")
+	b.atMost(figure{Name: "memory a key at 10,000", Unit: "KiB", Median: last.memory / 1024}, 4, "a goroutine with its stack, a timer, the record and its answer: not looked into yet")
 	b.atMost(figure{Name: "status at 10,000", Unit: "ms", Median: last.status}, 200, "")
 	b.note(figure{Name: "work a key and tick at 10,000", Unit: "µs", Median: last.tick * 1000 / float64(last.keys), Target: "O(log n)", Met: "missed",
 		Why: "each key has its own timer, O(log n) to set, but each looks at the clock once a minute: O(n) a minute"})
@@ -114,10 +114,10 @@ func grown(dir string, n int) (size, error) {
 	s.answer = float64(time.Since(began)) / asks
 	began = time.Now()
 	set.Reconfigure() // every key looks at settings and time once
-	list := set.List()
+	_ = set.List()    // as a person may ask meanwhile
 	s.tick = float64(time.Since(began)) / 1e6
 	began = time.Now()
-	list = set.List()
+	list := set.List()
 	if _, err := json.Marshal(list); err != nil {
 		return size{}, err
 	}
