@@ -121,7 +121,7 @@ func (s *Set) landed(ctx context.Context, name string, err error) *Key {
 		s.index()
 	}
 	s.mu.Unlock()
-	await(k.looked)
+	k.await()
 	return k
 }
 

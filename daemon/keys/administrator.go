@@ -95,7 +95,7 @@ func (s *Set) creator(with string) (*signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	await(k.looked)
+	k.await()
 	if by := k.signs.Load(); by != nil {
 		return by, nil
 	}

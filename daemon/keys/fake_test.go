@@ -45,6 +45,7 @@ type rig struct {
 	with         map[string]string // who rotates whom
 	events       []api.Event
 	told         chan api.Event
+	loading      func()          // before a record is read; set before a start
 	meanwhile    func(api.Event) // done by the key itself, before it goes on; set before anything begins
 }
 
@@ -68,7 +69,7 @@ func (r *rig) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.store = store.New(r.items, store.Identity{Machine: "machine", Instance: fmt.Sprint(time.Now().UnixNano())})
 	set := keys.Open(ctx, keys.Options{
-		Store: r.store, StateDir: r.dir,
+		Store: reading{r.store, r.loading}, StateDir: r.dir,
 		Settings: func(string) rotation.Settings {
 			s := defaults
 			s.TTL, s.Monitor = time.Duration(r.ttl.Load()), time.Duration(r.monitor.Load())
@@ -103,6 +104,19 @@ func (r *rig) start() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.set = set
+}
+
+// reading is a store whose records take a while to be read.
+type reading struct {
+	*store.Store
+	first func()
+}
+
+func (s reading) Load(ctx context.Context, name string) (store.Record, error) {
+	if s.first != nil {
+		s.first()
+	}
+	return s.Store.Load(ctx, name)
 }
 
 func (r *rig) now() time.Time { return time.Now().Add(time.Duration(r.wrong.Load())) }

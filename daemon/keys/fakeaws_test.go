@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/awskeyd/awskeyd/daemon/rotation"
@@ -21,6 +22,8 @@ const (
 // fakeAWS is IAM as a key meets it, under a fake clock: every call is one
 // instant. What the wire does to calls is the emulator's business.
 type fakeAWS struct {
+	ahead atomic.Int64 // of the time that the machine was awake
+
 	mu        sync.Mutex
 	keys      map[string]*row
 	users     map[string]string // ARNs by name
@@ -162,7 +165,7 @@ func (f *fakeAWS) Do(_ context.Context, user string, a rotation.Action) rotation
 
 // known refuses who cannot sign. With f.mu held.
 func (f *fakeAWS) known(v rotation.Version) rotation.Outcome {
-	o := rotation.Outcome{Result: rotation.OK, Date: time.Now().Truncate(time.Second)}
+	o := rotation.Outcome{Result: rotation.OK, Date: time.Now().Add(time.Duration(f.ahead.Load())).Truncate(time.Second)}
 	k := f.keys[v.ID]
 	if k == nil || !k.active || k.secret != v.Secret.Reveal() || v.ID != first && time.Since(k.created) < f.settle {
 		o.Result, o.Text = rotation.Refused, "InvalidClientTokenId"

@@ -1,5 +1,6 @@
 // Package keys keeps the living keys of the daemon: it hands out their current
-// versions and performs what package rotation decides, one goroutine a key.
+// versions and performs what package rotation decides, each key on its own and only
+// while there is something to do.
 //
 // It must never hand out a version that the store has not confirmed as
 // current, never act on a record whose last write is in doubt, and never let
@@ -8,8 +9,6 @@ package keys
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -46,200 +45,93 @@ type AWS interface {
 // stopLimit is how long a stop waits for a created access key to be stored.
 const stopLimit = 30 * time.Second
 
-// lookEvery bounds each wait: timers stand still while a laptop sleeps
-// (golang/go#35012), the wall clock does not.
-const lookEvery = time.Minute
-
-// Key is one key with the goroutine that owns it. Methods are safe for
-// concurrent use.
+// Key is one key. A goroutine has it only while there is something to do; at rest it
+// is memory and an entry of the agenda. Methods are safe for concurrent use.
 type Key struct {
 	name    string
 	set     *Set
 	current atomic.Pointer[served] // what is handed out; nil while nothing may be
 	signs   atomic.Pointer[signer] // who signs where this key rotates others; nil while nobody may
-	asks    chan ask
-	wake    chan struct{}
-	looked  chan struct{} // closed after the first try to read the record
-	done    chan struct{}
-	cancel  context.CancelFunc
+	looked  chan struct{}          // closed after the first try to read the record
+	done    chan struct{}          // closed when its last goroutine has ended
+
+	life   sync.Mutex      // guards what follows; taken before mu and the agenda's
+	ctx    context.Context // of its goroutines; nil until the key is begun
+	cancel context.CancelFunc
+	asks   []*ask    // that wait, the oldest first
+	up     bool      // a goroutine has it
+	again  bool      // and looks once more before it lets go
+	over   bool      // it has ended for good
+	stopBy time.Time // when a stop has waited long enough; zero while nobody stops it
+
+	due   time.Duration // when its rest is over; the agenda's own
+	place int           // in the agenda; -1 outside
 
 	mu        sync.Mutex // guards what follows; only the goroutine writes
 	loaded    bool
 	loadErr   error
+	misread   int // tries to read the record that failed
 	r         rotation.Record
 	m         rotation.Memory
-	waiting   rotation.Action
+	waiting   rotation.Waiting
 	previous  *served // the version before current, for what was handed out of it
 	awsClock  rotation.Clock
 	surprises int // how often the store held something else, and it began afresh
-	aws       AWS
+	aws       AWS // nil until it is asked, and in longer rests
 }
 
-// ask is a person's request: a change of the record, made between two steps.
-type ask struct {
-	change func(k *Key) (rotation.Record, []rotation.Event, error)
-	reply  chan error
-}
-
-func (s *Set) newKey(name string) *Key {
-	return &Key{name: name, set: s, asks: make(chan ask), wake: make(chan struct{}, 1), looked: make(chan struct{}), done: make(chan struct{})}
-}
-
-// start begins the goroutine; stop ends it.
-func (k *Key) start(ctx context.Context) {
-	ctx, k.cancel = context.WithCancel(ctx)
-	go func() {
-		defer close(k.done)
-		k.run(ctx)
-	}()
-}
-
-// stop ends the goroutine and waits for it. A created access key is stored or
-// deleted first.
-func (k *Key) stop() {
-	k.cancel()
-	<-k.done
-}
-
-// Wake makes the key look at its settings and the time again.
-func (k *Key) Wake() {
-	select {
-	case k.wake <- struct{}{}:
-	default:
+// step does one thing, or tells for how long there is nothing to do.
+func (k *Key) step(ctx context.Context) (rest time.Duration, ended bool) {
+	stopping := ctx.Err() != nil
+	switch {
+	case stopping && k.m.Created == nil:
+		return 0, true
+	case stopping && k.m.Fails > 0 && k.late():
+		k.undo(context.WithoutCancel(ctx))
+		return 0, true
+	case !k.loaded:
+		return k.readFirst(ctx), false
 	}
+	n := k.clock()
+	settings := k.set.settings(k.name, k.r)
+	k.refresh(settings.TTL)
+	if k.set.frozen.Load() && k.still() && !stopping {
+		k.mu.Lock()
+		k.m = k.m.Aged()
+		k.mu.Unlock()
+		return lookEvery, false
+	}
+	a := rotation.Decide(k.r, k.m, settings, n)
+	if a.Do != rotation.Wait {
+		k.perform(ctx, a, settings)
+		return 0, false
+	}
+	k.mu.Lock()
+	k.waiting = a.Why
+	k.mu.Unlock()
+	rest = lookEvery // what it waits for may come without a word
+	if !a.Until.IsZero() {
+		rest = max(a.Until.Sub(n.Local), 1)
+	}
+	if stopping { // with something to store, hence only a short back-off
+		time.Sleep(min(rest, 250*time.Millisecond))
+		return 0, false
+	}
+	return rest, false
 }
 
-// do hands a request to the goroutine and waits for its outcome.
-func (k *Key) do(ctx context.Context, change func(k *Key) (rotation.Record, []rotation.Event, error)) error {
-	a := ask{change, make(chan error, 1)}
-	select {
-	case k.asks <- a:
-	case <-k.done: // renamed, removed, or the service stops
-		return ErrBusy
-	case <-ctx.Done():
-		return ErrBusy
-	}
-	select {
-	case err := <-a.reply:
-		return err
-	case <-ctx.Done():
-		return ErrBusy
-	}
-}
-
-// ErrBusy is a request that was not seen through in time, because a call to AWS
-// or to the store is under way.
-var ErrBusy = errors.New("the key is in the middle of a step")
-
-// errNotRead is a store, or the record of a key, whose first reading goes on.
-var errNotRead = fmt.Errorf("%w yet", store.ErrHung)
-
-func (k *Key) run(ctx context.Context) {
-	if k.loaded { // taken in or renamed just now
+// readFirst reads the record of a key that has none in hand, and returns when to try
+// again if it cannot be read.
+func (k *Key) readFirst(ctx context.Context) (rest time.Duration) {
+	err := k.load(ctx)
+	if k.misread == 0 {
 		close(k.looked)
 	}
-	for fails := 0; !k.loaded; fails++ {
-		err := k.load(ctx)
-		if fails == 0 {
-			close(k.looked)
-		}
-		if err == nil {
-			break
-		}
-		if !k.rest(ctx, min(time.Second<<min(fails, 6), lookEvery)) {
-			return
-		}
+	if err == nil {
+		return 0
 	}
-	var deadline atomic.Pointer[time.Time] // of a stop that must still store something
-	defer context.AfterFunc(ctx, func() { deadline.Store(new(time.Now().Add(stopLimit))) })()
-	for {
-		stopping := ctx.Err() != nil
-		if stopping && k.m.Created == nil {
-			return
-		}
-		if end := deadline.Load(); stopping && end != nil && k.m.Fails > 0 && time.Now().After(*end) {
-			k.undo(context.WithoutCancel(ctx))
-			return
-		}
-		n := k.clock()
-		settings := k.set.settings(k.name, k.r)
-		k.refresh(settings.TTL)
-		if k.set.frozen.Load() && k.still() && !stopping {
-			k.rest(ctx, lookEvery)
-			k.mu.Lock()
-			k.m = k.m.Aged()
-			k.mu.Unlock()
-			continue
-		}
-		a := rotation.Decide(k.r, k.m, settings, n)
-		if a.Do == rotation.Wait {
-			k.mu.Lock()
-			k.waiting = a
-			k.mu.Unlock()
-			d := lookEvery
-			if !a.Until.IsZero() {
-				d = min(d, a.Until.Sub(n.Local))
-			}
-			if stopping { // with something to store, hence only a short back-off
-				time.Sleep(min(d, 250*time.Millisecond))
-				continue
-			}
-			k.rest(ctx, d)
-			continue
-		}
-		k.perform(ctx, a, settings)
-		if k.m.Created == nil {
-			k.answer(ctx)
-		}
-	}
-}
-
-// rest waits for time, a request or a wake-up. False: the daemon stops.
-func (k *Key) rest(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case a := <-k.asks:
-		a.reply <- k.carryOut(ctx, a)
-	case <-k.wake:
-	case <-t.C:
-	}
-	return true
-}
-
-// answer carries out a request that waits, between two actions.
-func (k *Key) answer(ctx context.Context) {
-	select {
-	case a := <-k.asks:
-		a.reply <- k.carryOut(ctx, a)
-	default:
-	}
-}
-
-func (k *Key) carryOut(ctx context.Context, a ask) error {
-	switch {
-	case !k.loaded && k.loadErr == nil:
-		return errNotRead
-	case !k.loaded:
-		return k.loadErr
-	case k.m.Created != nil && k.m.Barrier == nil:
-		return ErrBusy // its secret is in memory alone: nothing comes before storing it
-	}
-	r, events, err := a.change(k)
-	if err != nil {
-		return err
-	}
-	if h := k.m.Barrier; h != nil {
-		return &rotation.Refusal{Held: true, Text: "it is held: " + h.Text()}
-	}
-	save := rotation.Action{Do: rotation.Save, Record: r, Events: events}
-	if o, err := k.save(ctx, save); err != nil {
-		k.observe(save, o, k.set.settings(k.name, k.r))
-		return err
-	}
-	return nil
+	k.misread++
+	return min(time.Second<<min(k.misread-1, 6), lookEvery)
 }
 
 // serve puts the record's current version into force. With k.mu held.

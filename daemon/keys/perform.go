@@ -56,6 +56,15 @@ func (k *Key) call(ctx context.Context, a rotation.Action) rotation.Outcome {
 		}
 		a.Signer = by // it was read a moment after the decision
 	}
+	if k.aws == nil {
+		aws, err := k.set.AWS(k.name)
+		if err != nil {
+			aws = unreachable{err}
+		}
+		k.mu.Lock()
+		k.aws = aws
+		k.mu.Unlock()
+	}
 	return k.aws.Do(ctx, k.r.User.Name(), a)
 }
 
@@ -67,7 +76,7 @@ func (k *Key) observe(a rotation.Action, o rotation.Outcome, s rotation.Settings
 	if k.m.Barrier == nil {
 		k.m.Barrier = barrier
 	}
-	k.waiting = rotation.Action{}
+	k.waiting = ""
 	if o.Result != rotation.OK && o.Text != "" {
 		k.log(slog.LevelInfo, "not done", "action", string(a.Do), "result", string(o.Result), "said", o.Text)
 	}
@@ -104,7 +113,7 @@ func (k *Key) became(a rotation.Action) {
 	k.mu.Lock()
 	k.m = rotation.Observe(k.r, k.m, a, rotation.Outcome{Result: rotation.OK}, k.set.settings(k.name, k.r), k.clock())
 	k.r = a.Record
-	k.waiting = rotation.Action{}
+	k.waiting = ""
 	err := k.serve(a.Record)
 	k.mu.Unlock()
 	if err != nil {

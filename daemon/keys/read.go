@@ -67,13 +67,8 @@ func (k *Key) afresh(ctx context.Context) bool {
 }
 
 func (k *Key) adopt(rec store.Record, r rotation.Record) error {
-	aws, err := k.set.AWS(k.name)
-	if err != nil {
-		aws = unreachable{err} // serving needs no AWS
-	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.aws = aws
 	m := rotation.Memory{Doubt: !rec.Certain, AwakeMark: time.Since(k.set.began)}
 	if k.r.Current.ID == r.Current.ID {
 		m.Stopped = k.m.Stopped // since when this process hands it out

@@ -46,10 +46,11 @@ type Options struct {
 // Set is all keys of the daemon. Methods are safe for concurrent use.
 type Set struct {
 	Options
-	store atomic.Pointer[Store] // in force; see records
-	log   *slog.Logger
-	noted *noted
-	began time.Time // monotonic
+	store  atomic.Pointer[Store] // in force; see records
+	log    *slog.Logger
+	noted  *noted
+	began  time.Time // monotonic
+	agenda agenda
 
 	change   chan struct{} // held by the one add, rename, remove or freeze
 	frozen   atomic.Bool   // see Freeze
@@ -61,7 +62,7 @@ type Set struct {
 	running  context.Context
 	looked   chan struct{} // closed after the first look at the store
 	again    chan struct{} // ends a wait before the next look
-	done     chan struct{}
+	owned    sync.WaitGroup
 }
 
 // Open begins to read the store, and goes on trying while it is locked or
@@ -69,17 +70,17 @@ type Set struct {
 func Open(ctx context.Context, o Options) *Set {
 	s := &Set{
 		Options: o, log: o.Log, noted: openNoted(o.StateDir, o.Log), began: time.Now(), change: make(chan struct{}, 1),
-		keys: map[string]*Key{}, running: ctx, looked: make(chan struct{}), again: make(chan struct{}, 1), done: make(chan struct{}),
-		openErr: errNotRead,
+		keys: map[string]*Key{}, running: ctx, looked: make(chan struct{}), again: make(chan struct{}, 1),
+		agenda: agenda{sooner: make(chan struct{}, 1)}, openErr: errNotRead,
 	}
 	s.store.Store(&o.Store)
 	s.profiles.Store(&map[string]*Key{})
-	go func() {
-		defer close(s.done)
+	s.owned.Go(func() { s.keepTime(ctx) })
+	s.owned.Go(func() {
 		s.readNames()
 		close(s.looked)
 		s.keepReading(ctx)
-	}()
+	})
 	return s
 }
 
@@ -88,14 +89,14 @@ func Open(ctx context.Context, o Options) *Set {
 // every secret is wiped, and nothing is handed out any more. Not beside Freeze or
 // Thaw.
 func (s *Set) Close() {
-	<-s.done
+	s.owned.Wait()
 	if !s.frozen.Load() { // else whoever froze the keys has the turn, and nothing is under way
 		s.change <- struct{}{} // what is under way is seen through, or given up
 		defer func() { <-s.change }()
 	}
 	all := s.all()
 	for _, k := range all {
-		k.cancel() // all at once: each may have something to store
+		k.cease() // all at once: each may have something to store
 	}
 	for _, k := range all {
 		k.stop()
@@ -141,6 +142,7 @@ func (s *Set) turn(ctx context.Context) error {
 
 func (s *Set) keepReading(ctx context.Context) {
 	for fails := 0; ; fails++ {
+		s.readRecords(ctx)
 		s.mu.Lock()
 		opened := s.opened
 		s.mu.Unlock()
@@ -160,7 +162,20 @@ func (s *Set) keepReading(ctx context.Context) {
 	}
 }
 
-// readNames starts the keys that the index names. Names that can be read are
+// readRecords has one record read after the other, so that who asks for a key
+// meanwhile waits for that one, and not for a thousand others.
+func (s *Set) readRecords(ctx context.Context) {
+	for _, k := range s.all() {
+		k.Wake()
+		select {
+		case <-k.looked:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// readNames begins the keys that the index names. Names that can be read are
 // served even where the rest cannot.
 func (s *Set) readNames() {
 	names, err := s.records().Names(s.running)
@@ -168,7 +183,9 @@ func (s *Set) readNames() {
 	defer s.mu.Unlock()
 	for _, name := range names {
 		if s.keys[fold(name)] == nil {
-			s.begin(s.newKey(name))
+			k := s.newKey(name)
+			s.keys[fold(name)] = k
+			k.start(s.running)
 		}
 	}
 	if s.opened, s.openErr = err == nil, err; err != nil {
@@ -177,10 +194,11 @@ func (s *Set) readNames() {
 	s.index()
 }
 
-// begin starts a key. With s.mu held.
+// begin lets a key live. With s.mu held.
 func (s *Set) begin(k *Key) {
 	s.keys[fold(k.name)] = k
 	k.start(s.running)
+	k.Wake()
 }
 
 func fold(name string) string { return strings.ToLower(name) }
@@ -264,7 +282,7 @@ func (s *Set) Credentials(profile string) ([]byte, error) {
 	if k == nil {
 		return nil, s.noProfile(profile)
 	}
-	await(k.looked)
+	k.await()
 	if out := k.answerNow(); out != nil {
 		return out, nil
 	}
@@ -272,6 +290,17 @@ func (s *Set) Credentials(profile string) ([]byte, error) {
 		return nil, api.NewError(helper.ExitHeld, "no-access-key-yet", "the key "+k.name+" has no access key yet: its first one is still being made", "awskey status "+k.name+" shows how far it is")
 	}
 	return nil, StoreError("read the key "+k.name, cmp.Or(k.unreadable(), errNotRead))
+}
+
+// await has the key's record read now, before those of others, if it was not yet.
+func (k *Key) await() {
+	select {
+	case <-k.looked:
+		return
+	default:
+	}
+	k.Wake()
+	await(k.looked)
 }
 
 // await waits for a first look, at most firstLook.

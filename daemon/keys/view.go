@@ -147,7 +147,7 @@ func (k *Key) Warnings() []api.Warning {
 	if e := k.m.Evidence; e != nil && len(e.Blind) > 0 {
 		warn("no-evidence", "info", "AWS does not tell everything about access key "+rotation.Short(k.r.Victim.ID)+": "+strings.Join(e.Blind, "; "), "allow it (awskey policy "+k.name+")")
 	}
-	switch k.waiting.Why {
+	switch k.waiting {
 	case rotation.ForClock:
 		warn("clock", "error", "this machine's clock and AWS's differ by "+k.clock().Offset.Abs().Round(time.Second).String()+"; the rotation waits", "set the clock right")
 	case rotation.ForEvidence:
