@@ -79,6 +79,10 @@ type Daemon struct {
 	asked   atomic.Int64  // when credentials were asked for last, Unix seconds
 	used    atomic.Int64  // when anything of a key was asked for last, the same
 	streams atomic.Int64  // of events, that are open
+	busy    atomic.Int64  // when anything was asked for or done last, the same
+	rests   atomic.Bool   // see mindMemory
+	stirred chan struct{} // ends a rest
+	leaves  chan struct{} // [service] has changed
 
 	mu      sync.Mutex // guards what follows
 	locked  locker     // "" while nobody has locked the store
@@ -135,6 +139,7 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, starter Start
 	d := &Daemon{
 		env: env, version: api.Version(), log: log, history: history.Open(f.state), files: f, keychains: keychains,
 		began: began, since: began, identity: identity, config: cfg, looked: make(chan struct{}), nudge: make(chan struct{}, 1), forgets: make(chan struct{}, 1), locked: readMark(f.state),
+		stirred: make(chan struct{}, 1), leaves: make(chan struct{}, 1),
 	}
 	if d.out, err = openGivenOut(f.state); err != nil {
 		log.Warn("cannot read which access keys were moved out", "error", err)
@@ -157,6 +162,9 @@ func Run(ctx context.Context, env helper.Env, keychains Keychains, starter Start
 	owned.Go(func() { d.mindOccasions(ctx, on) })
 	owned.Go(func() { d.mindIdle(ctx, on.Idle) })
 	owned.Go(func() { d.feed(ctx, starter) })
+	if starter.Alone {
+		owned.Go(func() { d.mindMemory(ctx) })
+	}
 	if starter.Socket != nil {
 		owned.Go(func() {
 			if d.mindLeaving(ctx) {
@@ -208,12 +216,17 @@ func (d *Daemon) takeConfig(next *config.Config, err error) *keys.Set {
 		d.log.Warn("[store] or [aws] has changed: restart awskeyd to take it into force")
 	}
 	d.config = next
+	select {
+	case d.leaves <- struct{}{}:
+	default:
+	}
 	d.log.Info("the configuration was read again")
 	return d.set
 }
 
 // tell puts an event into log and history. Neither may stop a rotation.
 func (d *Daemon) tell(e api.Event) {
+	d.worked()
 	d.log.Info(e.Text, "key", e.Key, "event", e.Event, "access_key_id", e.AccessKeyID)
 	failpoint.At("daemon.telling")
 	if err := d.history.Append(e); err != nil {

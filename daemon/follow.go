@@ -141,6 +141,13 @@ func (d *Daemon) toClear() (here place, other string, due bool) {
 	return place{d.backend, d.opened, d.store}, at.Other, at.Stage == store.Clearing
 }
 
+// somethingLeft tells whether there is anything of that kind, due or not.
+func (d *Daemon) somethingLeft() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.store != nil && d.store.Mark().Stage == store.Clearing
+}
+
 // clearSoon lets it be tried again at once, as a person has asked who is there.
 func (d *Daemon) clearSoon() {
 	d.mu.Lock()

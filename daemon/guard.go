@@ -39,6 +39,7 @@ type guarded struct{ *Daemon }
 
 // Held are the keys and profiles, from memory.
 func (d guarded) Held() (guard.Held, bool) {
+	d.worked() // the files that are looked at hold secrets
 	d.mu.Lock()
 	set := d.set
 	d.mu.Unlock()

@@ -18,15 +18,18 @@ func (d *Daemon) mindLeaving(ctx context.Context) bool {
 	d.used.Store(time.Now().Unix())
 	for {
 		after := d.leaveAfter()
-		wait := time.Minute
+		wait := time.Hour // and the setting may change
 		if after > 0 {
-			wait = min(max(after/4, 100*time.Millisecond), wait)
+			wait = min(max(after/4, 100*time.Millisecond), time.Minute)
 		}
 		t := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			t.Stop()
 			return false
+		case <-d.leaves:
+			t.Stop()
+			continue
 		case <-t.C:
 		}
 		if now := time.Now(); after > 0 && d.mayLeave(ctx, now, after) {

@@ -39,6 +39,9 @@ type Starter struct {
 	// Tell says a state to the manager, in the words of sd_notify(3); nil if nobody
 	// listens.
 	Tell func(state string)
+	// Alone says that nothing but this program runs in the process, so that it may
+	// steer Go's collector.
+	Alone bool
 	// Again executes the program anew in the same process, with all of this. It
 	// returns only on failure.
 	Again func() error

@@ -49,9 +49,12 @@ func (d *Daemon) mindStore(ctx context.Context) (restart bool) {
 		waiting, set, halfway := d.openErr != nil && d.locked == "", d.set, d.moving != nil && d.moving.halfway()
 		d.mu.Unlock()
 		d.clearLeft(ctx)
-		wait := 30 * time.Second
-		if waiting || halfway || set != nil && set.Trouble() != nil {
+		wait := storeRests
+		switch {
+		case waiting || halfway || set != nil && set.Trouble() != nil:
 			wait = 3 * time.Second
+		case d.keychains.Stale != nil || d.somethingLeft():
+			wait = 30 * time.Second
 		}
 		t := time.NewTimer(wait)
 		select {
@@ -80,6 +83,10 @@ func (d *Daemon) mindStore(ctx context.Context) (restart bool) {
 	}
 }
 
+// storeRests is how long nobody looks after a store that is well: what is to be done
+// with it is said by a nudge.
+const storeRests = 15 * time.Minute
+
 // takeStore keeps the store for something long, which a lock calls off. For the
 // goroutine that minds the store alone.
 func (d *Daemon) takeStore(ctx context.Context) (taken context.Context, done func()) {
@@ -103,6 +110,7 @@ func (d *Daemon) takeStore(ctx context.Context) (taken context.Context, done fun
 func (d *Daemon) openStore(ctx context.Context, ask bool) {
 	d.opening.Lock()
 	defer d.opening.Unlock()
+	defer d.worked()
 	d.mu.Lock()
 	idle := d.set != nil || d.locked != ""
 	d.mu.Unlock()
@@ -162,7 +170,7 @@ func (d *Daemon) begin(ctx context.Context, o place) {
 	d.set = keys.Open(ctx, keys.Options{
 		Store: o.store, StateDir: d.files.state,
 		Settings: d.settings, Profiles: d.profiles, AWS: d.awsFor(), Endpoint: d.endpointFor(), With: d.rotateWith,
-		History: d.tell, Log: d.log, LockTaken: d.since, Wall: time.Now,
+		History: d.tell, Log: d.log, LockTaken: d.since, Wall: time.Now, ClockSet: clockSet,
 	})
 	d.lookAround()
 }

@@ -136,6 +136,7 @@ func storeState(code string) string {
 
 // Identify tells whose an access key is; nothing of it is kept.
 func (d *Daemon) Identify(ctx context.Context, r api.IdentifyRequest) (api.Identity, error) {
+	d.worked()
 	d.mu.Lock()
 	makes := d.awsFor()
 	d.mu.Unlock()
@@ -236,6 +237,7 @@ func (d *Daemon) Resolve(ctx context.Context, name string, r api.ResolveRequest)
 // with does something with the keys, if there is a store.
 func with[T any](d *Daemon, do func(*keys.Set) (T, error)) (T, error) {
 	d.used.Store(time.Now().Unix())
+	d.worked()
 	set, err := d.keySet()
 	if err != nil {
 		var none T

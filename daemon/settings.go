@@ -57,6 +57,7 @@ func (d *Daemon) profiles(names []string) []api.Profile {
 func (d *Daemon) awsFor() func(string) (keys.AWS, error) {
 	fixed := d.inForce()
 	return func(key string) (keys.AWS, error) {
+		d.worked()
 		a := fixed.AWS(key)
 		c, err := awsapi.New(awsapi.Config{Region: a.Region, EndpointURL: a.EndpointURL, Proxy: a.Proxy, NoProxy: a.NoProxy, CABundle: a.CABundle, FIPS: a.FIPS, Version: api.Version()})
 		if err != nil {

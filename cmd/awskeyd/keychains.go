@@ -30,7 +30,15 @@ var keychains = daemon.Keychains{
 		return k, nil
 	},
 	Probe: probe,
-	Stale: busguard.Recovered,
+	Stale: stale(),
+}
+
+// stale is nil in a process that has its bus: nothing has to come back for it.
+func stale() func(context.Context) bool {
+	if busguard.Reason() == "" {
+		return nil
+	}
+	return busguard.Recovered
 }
 
 // probe asks all at once: each has its own deadline, and one may be hung.

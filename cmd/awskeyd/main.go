@@ -20,6 +20,6 @@ func main() {
 		os.Exit(helper.ExitFailed)
 	}
 	os.Exit(daemon.Main(os.Args[1:], os.Getenv, os.Stdout, os.Stderr, keychains, daemon.Starter{
-		Run: service.Run, Socket: handed.Socket, Watchdog: handed.Watchdog, Tell: handed.Tell, Again: handed.Again,
+		Run: service.Run, Socket: handed.Socket, Watchdog: handed.Watchdog, Tell: handed.Tell, Again: handed.Again, Alone: true,
 	}))
 }

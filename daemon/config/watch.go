@@ -17,7 +17,7 @@ import (
 // told at once.
 //
 // Watch returns when ctx ends; until then the caller's goroutine is its own.
-// Calls of onChange follow each other. Where the system cannot tell of changes
+// Calls of onChange follow each other. Where the system cannot tell of every change
 // the files are read once a minute.
 func Watch(ctx context.Context, paths Paths, last *Config, onChange func(*Config, error)) {
 	w := watcher{paths: paths, onChange: onChange, first: last == nil}

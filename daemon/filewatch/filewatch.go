@@ -21,14 +21,16 @@ import (
 
 const (
 	debounce = 200 * time.Millisecond // an editor's save is several events
-	reread   = time.Minute            // the net where no event comes: network homes, an overflow
+	reread   = time.Minute            // where no event comes: network homes, no watches left
+	rarely   = 15 * time.Minute       // where they do, in case one is lost
 	// longest is how often the debounce may be put off by another event: a folder
 	// may never be quiet.
 	longest = 10
 )
 
 // Watch calls look at once, soon after anything has changed in one of the folders,
-// upon each nudge (nil for none), and once a minute. The folders are asked for again
+// upon each nudge (nil for none), and once a minute where the system cannot tell of
+// every change, else now and then. The folders are asked for again
 // before each look, as links may have come to lead elsewhere. Watch returns when ctx
 // ends; until then the caller's goroutine is its own, and calls of look follow each
 // other.
@@ -53,13 +55,17 @@ func watch(ctx context.Context, nudge <-chan struct{}, folders func() []string, 
 			<-drained
 		}()
 	}
-	again := time.NewTicker(reread)
+	again := time.NewTimer(0)
 	defer again.Stop()
 	for {
 		// The watches first: what changes after them is told, what changed
 		// before is read.
-		arm(notify, folders)
+		wait := reread
+		if arm(notify, folders) {
+			wait = rarely
+		}
 		look()
+		again.Reset(wait)
 		select {
 		case <-ctx.Done():
 			return
@@ -111,9 +117,10 @@ func drain(notify *fsnotify.Watcher, changed chan<- struct{}) {
 	}
 }
 
-func arm(notify *fsnotify.Watcher, folders func() []string) {
+// arm watches the folders, and tells whether every change in them will be heard of.
+func arm(notify *fsnotify.Watcher, folders func() []string) (all bool) {
 	if notify == nil {
-		return
+		return false
 	}
 	now := folders()
 	for _, old := range notify.WatchList() {
@@ -121,11 +128,15 @@ func arm(notify *fsnotify.Watcher, folders func() []string) {
 			notify.Remove(old)
 		}
 	}
+	all = true
 	for _, folder := range now {
 		// Again each time: another folder may have taken the place. Without a
 		// watch the rereading must do.
-		_ = notify.Add(folder)
+		if err := notify.Add(folder); err != nil || !tells(folder) {
+			all = false
+		}
 	}
+	return all
 }
 
 // maxLinks is the kernel's own limit on Linux (path_resolution(7)).

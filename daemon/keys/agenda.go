@@ -42,11 +42,11 @@ func (a *agenda) drop(k *Key) {
 }
 
 // look returns the keys that are due, which it leaves in, and how long nothing is
-// to be done once they have been dropped.
-func (a *agenda) look(now time.Duration) (due []*Key, rest time.Duration) {
+// to be done once they have been dropped, most at the most.
+func (a *agenda) look(now, most time.Duration) (due []*Key, rest time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	rest = lookEvery
+	rest = most
 	// A heap's children are never due before their parent is.
 	for at := []int{0}; len(at) > 0; at = at[1:] {
 		i := at[0]
@@ -86,9 +86,13 @@ func (h *byDue) Pop() any {
 	return k
 }
 
-// lookEvery bounds the wait for the next look at the clocks: timers stand still
-// while a laptop sleeps (golang/go#35012), the wall clock does not.
-const lookEvery = time.Minute
+// How long at most until the next look at the clocks: timers stand still while a
+// laptop sleeps (golang/go#35012), the wall clock does not. Where somebody tells of
+// that, no look is needed, and what is left is a net.
+const (
+	lookEvery = time.Minute
+	lookTold  = 15 * time.Minute
+)
 
 // jump is how far the two clocks may part between two looks before one was set, or
 // the machine slept.
@@ -97,12 +101,27 @@ const jump = time.Second
 // keepTime wakes every key that is due, and all of them when the clock by which they
 // have reckoned is another one by now.
 func (s *Set) keepTime(ctx context.Context) {
-	timer := time.NewTimer(lookEvery)
+	most := lookEvery
+	clock := make(chan struct{}, 1)
+	var deaf chan struct{} // closed once nobody tells
+	if s.ClockSet != nil {
+		most, deaf = lookTold, make(chan struct{})
+		s.owned.Go(func() {
+			defer close(deaf)
+			if err := s.ClockSet(ctx, clock); ctx.Err() == nil {
+				s.log.Info("awskeyd looks at the clock once a minute", "error", err)
+			}
+		})
+	}
+	timer := time.NewTimer(most)
 	defer timer.Stop()
 	for last := s.instant(); ; {
 		select {
 		case <-ctx.Done():
 			return
+		case <-deaf:
+			most, deaf = lookEvery, nil
+		case <-clock:
 		case <-s.agenda.sooner:
 		case <-timer.C:
 		}
@@ -113,7 +132,7 @@ func (s *Set) keepTime(ctx context.Context) {
 			}
 		}
 		last = now
-		due, rest := s.agenda.look(now.Awake)
+		due, rest := s.agenda.look(now.Awake, most)
 		for _, k := range due {
 			k.Wake()
 		}

@@ -28,7 +28,7 @@ func TestTheAgendaForgetsNobody(t *testing.T) {
 				a.put(k, rests[k])
 			}
 			now := time.Duration(rapid.IntRange(0, 90).Draw(t, "now")) * time.Second
-			due, rest := a.look(now)
+			due, rest := a.look(now, lookEvery)
 			want, left := 0, lookEvery
 			for k, at := range rests {
 				if at <= now {
@@ -74,7 +74,7 @@ func BenchmarkAgenda(b *testing.B) {
 				a.put(&Key{place: -1}, time.Duration(i)*time.Second)
 			}
 			for i := 0; b.Loop(); i++ {
-				due, _ := a.look(time.Duration(i) * time.Second)
+				due, _ := a.look(time.Duration(i)*time.Second, lookEvery)
 				for _, k := range due {
 					a.drop(k)
 					a.put(k, time.Duration(i+n)*time.Second)

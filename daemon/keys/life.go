@@ -73,6 +73,9 @@ func (k *Key) run(ctx context.Context) {
 	}
 }
 
+// longRest is longer than a rotation waits between two steps that belong together.
+const longRest = 5 * time.Second
+
 // rests gives the goroutine up, unless somebody wants something of the key.
 func (k *Key) rests(d time.Duration) bool {
 	k.life.Lock()
@@ -81,7 +84,7 @@ func (k *Key) rests(d time.Duration) bool {
 		k.again = false
 		return false
 	}
-	if k.up = false; d >= lookEvery {
+	if k.up = false; d >= longRest {
 		k.mu.Lock()
 		k.aws = nil // made anew for the next call: it takes more room than all the rest
 		k.mu.Unlock()

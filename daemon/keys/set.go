@@ -41,6 +41,9 @@ type Options struct {
 	Log       *slog.Logger
 	LockTaken time.Time        // when this process became the only daemon
 	Wall      func() time.Time // the wall clock, which somebody may set; time.Now
+	// ClockSet, if there is one, says so when that has been done, or the machine has
+	// slept, until the context ends. One that ends before cannot.
+	ClockSet func(ctx context.Context, told chan<- struct{}) error
 }
 
 // Set is all keys of the daemon. Methods are safe for concurrent use.
