@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Monitor is the table [monitor]: where to look for a use of a deactivated
@@ -31,14 +32,25 @@ type listRule struct {
 var lists = map[string]listRule{
 	"lock_on": {3, validOccasion, `occasion; there are "sleep", "screen-lock" and "idle 30m"`, `["sleep", "screen-lock"]`},
 	"regions": {50, validRegion.MatchString, "region of AWS", `["eu-west-1"]`},
-	"alarms":  {100, validAlarm.MatchString, "name of an alarm, nor its ARN", `["failed-logins"]`},
+	"alarms":  {100, validAlarm, "name of an alarm, nor its ARN", `["failed-logins"]`},
 }
 
-// The names are those that API_CreateLogGroup and API_PutMetricAlarm take.
+// The names are those that API_CreateLogGroup and API_PutMetricAlarm take. How long
+// they are is counted apart: in the expressions it would cost each start a megabyte.
 var (
-	validLogGroup = regexp.MustCompile(`^(?:[A-Za-z0-9_./#-]{1,512}|arn:aws[a-z-]*:logs:[a-z0-9-]+:[0-9]{12}:log-group:[A-Za-z0-9_./#-]{1,512}(?::\*)?)$`)
-	validAlarm    = regexp.MustCompile(`^(?:arn:aws[a-z-]*:cloudwatch:[a-z0-9-]+:[0-9]{12}:alarm:)?[^\x00-\x1f\x7f]{1,255}$`)
+	logGroup = regexp.MustCompile(`^(?:([A-Za-z0-9_./#-]+)|arn:aws[a-z-]*:logs:[a-z0-9-]+:[0-9]{12}:log-group:([A-Za-z0-9_./#-]+)(?::\*)?)$`)
+	alarm    = regexp.MustCompile(`^(?:arn:aws[a-z-]*:cloudwatch:[a-z0-9-]+:[0-9]{12}:alarm:)?([^\x00-\x1f\x7f]+)$`)
 )
+
+func validLogGroup(text string) bool {
+	name := logGroup.FindStringSubmatch(text)
+	return name != nil && len(name[1]+name[2]) <= 512
+}
+
+func validAlarm(text string) bool {
+	name := alarm.FindStringSubmatch(text)
+	return name != nil && utf8.RuneCountInString(name[1]) <= 255
+}
 
 // checkList turns a value into a list without doubles. An empty one is a list.
 func checkList(s setting, value any, rule listRule) (setting, error) {

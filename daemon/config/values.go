@@ -71,7 +71,7 @@ func check(s setting, value any, now time.Time) (setting, error) {
 			return s, s.at.errorf("%s: a profile's name has up to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit", s)
 		}
 	case "log_group":
-		if text != "" && !validLogGroup.MatchString(text) {
+		if text != "" && !validLogGroup(text) {
 			return s, s.at.errorf("%s is no name of a log group, nor its ARN; write for example log_group = %q", s, examples["log_group"])
 		}
 	case "region":
