@@ -1,12 +1,6 @@
 package helper
 
-import (
-	"bytes"
-	"errors"
-	"io"
-	"os"
-	"strconv"
-)
+import "strconv"
 
 // The most of an answer that is read. SDKs take little more: Go v1 stops at
 // 8 KiB, Java v2 at 64,000 bytes, and Ruby deadlocks beyond a pipe's 64 KiB.
@@ -15,34 +9,15 @@ const (
 	maxBody   = 48 << 10
 )
 
-// readAnswer reads one answer to its end and returns the body for standard
-// output. The end of the connection and Content-Length must agree: each alone
-// would let half an answer, or more than one, pass for a whole.
-func readAnswer(r io.Reader) ([]byte, error) {
-	data := make([]byte, 0, 4<<10)
-	for {
-		if len(data) == cap(data) {
-			data = append(data, 0)[:len(data)]
-		}
-		n, err := r.Read(data[len(data):cap(data)])
-		data = data[:len(data)+n]
-		switch {
-		case len(data) > maxHeader+maxBody:
-			return nil, bad("is too long")
-		case err == io.EOF:
-			return parseAnswer(data)
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			return nil, tooLate()
-		case err != nil:
-			return nil, &Error{Exit: ExitFailed, Code: "socket", Message: "cannot read the daemon's answer: " + reason(err)}
-		}
-	}
-}
-
-// parseAnswer takes a whole HTTP/1.x answer apart: the body of a 200, else the
-// error that the daemon's headers carry.
+// parseAnswer takes a whole HTTP/1.x answer apart, and its headers' names lower
+// in place: the body of a 200, else the error that the daemon's headers carry.
+// The end of the data and Content-Length must agree: each alone would let half
+// an answer, or more than one, pass for a whole.
 func parseAnswer(data []byte) ([]byte, error) {
-	line, rest, ok := bytes.Cut(data[:min(len(data), maxHeader)], []byte("\r\n"))
+	if len(data) > maxHeader+maxBody {
+		return nil, bad("is too long")
+	}
+	line, rest, ok := cutLine(data[:min(len(data), maxHeader)])
 	if len(data) == 0 {
 		return nil, bad("is empty")
 	}
@@ -54,7 +29,7 @@ func parseAnswer(data []byte) ([]byte, error) {
 	exit, message := ExitFailed, ""
 	read := len(line) + 2
 	for {
-		line, rest, ok = bytes.Cut(rest, []byte("\r\n"))
+		line, rest, ok = cutLine(rest)
 		if !ok {
 			return nil, bad("ended within its headers, or they are too long")
 		}
@@ -66,9 +41,9 @@ func parseAnswer(data []byte) ([]byte, error) {
 		if !ok {
 			return nil, bad("has a malformed header")
 		}
-		switch name {
+		switch string(name) {
 		case "content-length":
-			n, err := strconv.ParseUint(value, 10, 31)
+			n, err := strconv.ParseUint(string(value), 10, 31)
 			if length >= 0 || err != nil || n > maxBody {
 				return nil, bad("has no sound Content-Length")
 			}
@@ -76,11 +51,11 @@ func parseAnswer(data []byte) ([]byte, error) {
 		case "transfer-encoding":
 			return nil, bad("has a transfer encoding")
 		case "awskey-exit":
-			if n, err := strconv.Atoi(value); err == nil && n >= ExitFailed && n <= ExitHeld {
+			if n, err := strconv.Atoi(string(value)); err == nil && n >= ExitFailed && n <= ExitHeld {
 				exit = n
 			}
 		case "awskey-message":
-			message = value
+			message = string(value)
 		}
 	}
 	if status != 200 {
@@ -105,6 +80,17 @@ func parseAnswer(data []byte) ([]byte, error) {
 	return body, nil
 }
 
+// cutLine cuts after the first line. Package bytes would bring unicode and what
+// it begins with.
+func cutLine(b []byte) (line, rest []byte, ok bool) {
+	for i := 1; i < len(b); i++ {
+		if b[i-1] == '\r' && b[i] == '\n' {
+			return b[:i-1], b[i+1:], true
+		}
+	}
+	return b, nil, false
+}
+
 // parseStatus returns the code of "HTTP/1.1 200 OK", or 0.
 func parseStatus(line []byte) int {
 	if len(line) < len("HTTP/1.0 200") || string(line[:7]) != "HTTP/1." || line[7] < '0' || line[7] > '9' || line[8] != ' ' {
@@ -120,36 +106,47 @@ func parseStatus(line []byte) int {
 	return code
 }
 
-// parseHeader returns the name in lower case and the value without the space
-// around it. A name holds token characters only, so a folded line has none.
-func parseHeader(line []byte) (name, value string, ok bool) {
-	n, v, ok := bytes.Cut(line, []byte(":"))
-	if !ok || len(n) == 0 {
-		return "", "", false
+// parseHeader returns the name, which it makes lower case, and the value without
+// the space around it. A name holds token characters only, so a folded line has
+// none.
+func parseHeader(line []byte) (name, value []byte, ok bool) {
+	colon := 0
+	for colon < len(line) && line[colon] != ':' {
+		colon++
 	}
-	lower := make([]byte, len(n))
-	for i, c := range n {
+	if colon == 0 || colon == len(line) {
+		return nil, nil, false
+	}
+	name, value = line[:colon], line[colon+1:]
+	for i, c := range name {
 		if c <= ' ' || c >= 0x7f {
-			return "", "", false
+			return nil, nil, false
 		}
 		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
+			name[i] += 'a' - 'A'
 		}
-		lower[i] = c
 	}
-	for _, c := range v {
+	for _, c := range value {
 		if c < ' ' && c != '\t' || c == 0x7f {
-			return "", "", false
+			return nil, nil, false
 		}
 	}
-	return string(lower), string(bytes.Trim(v, " \t")), true
+	for len(value) > 0 && (value[0] == ' ' || value[0] == '\t') {
+		value = value[1:]
+	}
+	for n := len(value); n > 0 && (value[n-1] == ' ' || value[n-1] == '\t'); n-- {
+		value = value[:n-1]
+	}
+	return name, value, true
 }
 
 // object tells whether body has the outside of a JSON object: enough that an
 // error page, a torn answer or binary noise is not handed to an SDK, which
 // might quote it in a log.
 func object(body []byte) bool {
-	body = bytes.TrimSuffix(body, []byte("\n"))
+	if n := len(body); n > 0 && body[n-1] == '\n' {
+		body = body[:n-1]
+	}
 	if len(body) < 2 || body[0] != '{' || body[len(body)-1] != '}' {
 		return false
 	}

@@ -13,12 +13,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 const nobody = 65534
 
-func soon() time.Time { return time.Now().Add(time.Minute) }
+func soon() Moment { return Now() + minute }
+
+func hangUp(fd uintptr) { _ = syscall.Close(int(fd)) }
 
 func TestDialNoDaemon(t *testing.T) {
 	dir := short(t)
@@ -69,7 +70,7 @@ func TestDialTakesTheNextPlace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn.Close()
+		hangUp(conn)
 	}
 	// With nobody anywhere else, the unsafe place is what the person must hear of.
 	state = short(t)
@@ -85,13 +86,13 @@ func TestDialUnsafeFolder(t *testing.T) {
 		if err := os.Chmod(dir, mode); err != nil {
 			t.Fatal(err)
 		}
-		exit, stdout, stderr := try(t, time.Minute, only(path), "work")
+		exit, stdout, stderr := try(t, minute, only(path), "work")
 		mustFail(t, exit, stdout, stderr, ExitRefused, "chmod 700 "+dir)
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if exit, _, stderr := try(t, time.Minute, only(path), "work"); exit != ExitOK {
+	if exit, _, stderr := try(t, minute, only(path), "work"); exit != ExitOK {
 		t.Errorf("a closed folder is refused: %s", stderr)
 	}
 }
@@ -109,7 +110,7 @@ func TestDialForeignFolder(t *testing.T) {
 	if err := os.Chown(filepath.Dir(path), nobody, nobody); err != nil {
 		t.Fatal(err)
 	}
-	exit, stdout, stderr := try(t, time.Minute, only(path), "work")
+	exit, stdout, stderr := try(t, minute, only(path), "work")
 	mustFail(t, exit, stdout, stderr, ExitRefused, "belongs to uid 65534")
 }
 
@@ -122,10 +123,10 @@ func TestDialForeignServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if uid, err := PeerUID(conn.Fd()); err != nil || uid != os.Geteuid() {
+	if uid, err := PeerUID(conn); err != nil || uid != os.Geteuid() {
 		t.Errorf("our own server has uid %d, %v", uid, err)
 	}
-	conn.Close()
+	hangUp(conn)
 	if os.Geteuid() != 0 {
 		return
 	}
@@ -156,7 +157,7 @@ func TestDialForeignServer(t *testing.T) {
 	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	exit, stdout, stderr := try(t, time.Minute, only(path), "work")
+	exit, stdout, stderr := try(t, minute, only(path), "work")
 	mustFail(t, exit, stdout, stderr, ExitRefused, "is served by uid 65534, not by you (uid 0)")
 }
 
@@ -225,14 +226,14 @@ func TestDialWaitsForAFullQueue(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	var held []*os.File
+	var held []uintptr
 	defer func() {
 		for _, c := range held {
-			c.Close()
+			hangUp(c)
 		}
 	}()
 	for {
-		conn, err := Dial(only(path), time.Now())
+		conn, err := Dial(only(path), Now())
 		if err != nil {
 			if errors.Is(err, ErrNoDaemon) && bytes.Contains([]byte(err.Error()), []byte("no daemon")) && len(held) > 0 {
 				return // this system refuses instead of making us wait
@@ -252,5 +253,5 @@ func TestDialWaitsForAFullQueue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn.Close()
+	hangUp(conn)
 }

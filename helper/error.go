@@ -1,9 +1,6 @@
 package helper
 
-import (
-	"errors"
-	"os"
-)
+import "errors"
 
 // What kept the helper from the daemon; match with errors.Is.
 var (
@@ -32,18 +29,6 @@ func (e *Error) Error() string {
 
 // Unwrap returns the kind, for errors.Is.
 func (e *Error) Unwrap() error { return e.Kind }
-
-// reason is the system's own word for a failed call, without the name that the
-// message has already given.
-func reason(err error) string {
-	if e, ok := errors.AsType[*os.PathError](err); ok {
-		return e.Err.Error()
-	}
-	if e, ok := errors.AsType[*os.SyscallError](err); ok {
-		return e.Err.Error()
-	}
-	return err.Error()
-}
 
 // maxLine bounds what is shown of any message, in bytes.
 const maxLine = 512

@@ -4,8 +4,6 @@ package helper
 
 import (
 	"errors"
-	"os"
-	"runtime"
 	"strconv"
 	"syscall"
 )
@@ -14,7 +12,7 @@ import (
 // of Homebrew; its folder may be reached through a link as well as not.
 func realFile(path string) string {
 	for range 40 {
-		target, err := os.Readlink(path)
+		target, err := readlink(path)
 		if err != nil {
 			break
 		}
@@ -28,33 +26,49 @@ func realFile(path string) string {
 
 // ours refuses a folder that belongs to another user.
 func ours(path string) error {
-	info, err := os.Stat(path)
+	info, err := stat(path)
 	if err != nil {
-		return errors.New("cannot be looked at: " + reason(err))
+		return errors.New("cannot be looked at: " + err.Error())
 	}
-	if uid := owner(info); uid != os.Geteuid() {
+	if uid := int(info.Uid); uid != syscall.Geteuid() {
 		return errors.New("belongs to uid " + strconv.Itoa(uid) + ", not to you (uid " + userID() + ")")
 	}
 	return nil
 }
 
-// lockStart makes this program the one that starts the daemon, until the file
-// is closed; nil if another is. The kernel frees the lock of a program that
-// died.
-func lockStart(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
+// startLock is the file whose lock makes this program the one that starts the
+// daemon. The kernel frees the lock of a program that died.
+type startLock struct{ fd int }
+
+// lockStart returns nil if another program has the lock.
+func lockStart(path string) (*startLock, error) {
+	fd, err := open(path, syscall.O_CREAT|syscall.O_RDWR|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err {
+	switch err := syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB); err {
 	case nil:
-		return f, nil
+		return &startLock{fd}, nil
 	case syscall.EWOULDBLOCK, syscall.EINTR:
-		return nil, f.Close()
+		return nil, syscall.Close(fd)
 	default:
-		_ = f.Close()
+		_ = syscall.Close(fd)
 		return nil, err
 	}
+}
+
+func (l *startLock) close() { _ = syscall.Close(l.fd) }
+
+// leave has the next ones find text in the file, and nothing else.
+func (l *startLock) leave(text string) {
+	_ = syscall.Ftruncate(l.fd, 0)
+	_, _ = syscall.Pwrite(l.fd, []byte(text), 0)
+}
+
+func (l *startLock) holds(text string) bool {
+	b := make([]byte, len(text))
+	n, err := syscall.Pread(l.fd, b, 0)
+	return err == nil && string(b[:n]) == text
 }
 
 // process is a daemon that was just started.
@@ -66,13 +80,13 @@ type process struct{ pid int }
 // nobody waits for the end of a pipe that it holds (the AWS CLI reads ours
 // until every writer is gone).
 func launch(awskeyd string, environ []string) (*process, error) {
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	null, err := open("/dev/null", syscall.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}
-	defer null.Close()
+	defer syscall.Close(null)
 	closeOthersOnExec()
-	fd := null.Fd()
+	fd := uintptr(null)
 	pid, err := syscall.ForkExec(awskeyd, []string{awskeyd, "run"}, &syscall.ProcAttr{
 		Dir:   "/",
 		Env:   environ,
@@ -94,19 +108,9 @@ func (p *process) failed() bool {
 }
 
 // closeOthersOnExec marks every descriptor that we ourselves were handed; those
-// of Go's own making are marked already. FreeBSD's /dev/fd shows the first
-// three only unless fdescfs is mounted, so there all numbers are tried.
+// of our own making are marked already.
 func closeOthersOnExec() {
-	list := "/dev/fd"
-	if runtime.GOOS == "linux" {
-		list = "/proc/self/fd"
-	}
-	if entries, err := os.ReadDir(list); err == nil && runtime.GOOS != "freebsd" {
-		for _, entry := range entries {
-			if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > 2 {
-				syscall.CloseOnExec(fd)
-			}
-		}
+	if markOthers() == nil {
 		return
 	}
 	limit := 1 << 16

@@ -23,6 +23,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+const minute = 60 * second
+
 // short is a folder like t.TempDir, 0700 and with a path that leaves room for
 // a socket whatever the test is called.
 func short(t *testing.T) string {
@@ -74,7 +76,7 @@ func readRequest(conn net.Conn) string {
 
 // try runs the helper in this process against an environment, with a deadline
 // that tests of slowness can bear to wait for.
-func try(t *testing.T, answer time.Duration, env Env, args ...string) (exit int, stdout, stderr string) {
+func try(t *testing.T, answer Moment, env Env, args ...string) (exit int, stdout, stderr string) {
 	t.Helper()
 	dir := t.TempDir()
 	out, err := os.Create(filepath.Join(dir, "out"))
@@ -91,9 +93,9 @@ func try(t *testing.T, answer time.Duration, env Env, args ...string) (exit int,
 		env:     env,
 		environ: func() []string { return []string{"AWSKEYD_TEST=1"} },
 		program: func() (string, error) { return "/nonexistent/awskey-helper", nil },
-		answer:  answer, start: answer, end: answer + time.Minute,
+		answer:  answer, start: answer, end: answer + minute,
 	}
-	exit = r.main(args, out, errs)
+	exit = r.main(args, out.Fd(), errs.Fd())
 	o, _ := os.ReadFile(out.Name())
 	e, _ := os.ReadFile(errs.Name())
 	return exit, string(o), string(e)
@@ -136,7 +138,7 @@ func TestMainServes(t *testing.T) {
 		requests <- readRequest(conn)
 		conn.Write([]byte(good("")))
 	})
-	exit, stdout, stderr := try(t, time.Minute, only(path), "work")
+	exit, stdout, stderr := try(t, minute, only(path), "work")
 	if exit != ExitOK || stdout != goodBody || stderr != "" {
 		t.Errorf("exit %d, output %q, error %q", exit, stdout, stderr)
 	}
@@ -147,7 +149,7 @@ func TestMainServes(t *testing.T) {
 
 func TestMainUsage(t *testing.T) {
 	for _, args := range [][]string{nil, {""}, {"a", "b"}, {"--help"}, {"../status"}, {"a b"}, {"a\r\nX: y"}, {strings.Repeat("a", 65)}} {
-		exit, stdout, stderr := try(t, time.Minute, only("/nonexistent/socket"), args...)
+		exit, stdout, stderr := try(t, minute, only("/nonexistent/socket"), args...)
 		mustFail(t, exit, stdout, stderr, ExitUsage, "usage: awskey-helper PROFILE")
 	}
 }
@@ -213,9 +215,9 @@ func TestMainFaults(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			answer := time.Minute
+			answer := minute
 			if tt.quick {
-				answer = 100 * time.Millisecond
+				answer = 100 * millisecond
 			}
 			exit, stdout, stderr := try(t, answer, only(scripted(t, tt.talk)), "work")
 			if tt.name == "reset" && strings.Contains(stderr, "cannot read") {
@@ -236,12 +238,12 @@ func TestMainEndsWithoutTheSystem(t *testing.T) {
 	errs, _ := os.Create(filepath.Join(dir, "err"))
 	defer out.Close()
 	defer errs.Close()
-	r := run{answer: time.Minute, start: time.Minute, end: 50 * time.Millisecond,
+	r := run{answer: minute, start: minute, end: 50 * millisecond,
 		env:     only("/nonexistent/socket"),
 		environ: func() []string { <-hang; close(over); return []string{"AWSKEYD_TEST=1"} },
-		program: os.Executable,
+		program: executable,
 	}
-	exit := r.main([]string{"work"}, out, errs)
+	exit := r.main([]string{"work"}, out.Fd(), errs.Fd())
 	close(hang)
 	<-over // the work that was left behind is done before the files go
 	o, _ := os.ReadFile(out.Name())
@@ -255,11 +257,19 @@ func TestMainOutputFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer full.Close()
-	errs, _ := os.Create(filepath.Join(t.TempDir(), "err"))
-	defer errs.Close()
-	r := run{env: only(scripted(t, func(conn net.Conn) { conn.Write([]byte(good(""))); readRequest(conn) })),
-		answer: time.Minute, start: time.Minute, end: time.Minute}
-	exit := r.main([]string{"work"}, full, errs)
-	e, _ := os.ReadFile(errs.Name())
-	mustFail(t, exit, "", string(e), ExitFailed, "cannot write to standard output")
+	r, unread, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unread.Close()
+	r.Close()
+	for say, stdout := range map[string]*os.File{"": full, ": broken pipe": unread} {
+		errs, _ := os.Create(filepath.Join(t.TempDir(), "err"))
+		defer errs.Close()
+		r := run{env: only(scripted(t, func(conn net.Conn) { conn.Write([]byte(good(""))); readRequest(conn) })),
+			answer: minute, start: minute, end: minute}
+		exit := r.main([]string{"work"}, stdout.Fd(), errs.Fd())
+		e, _ := os.ReadFile(errs.Name())
+		mustFail(t, exit, "", string(e), ExitFailed, "cannot write to standard output"+say)
+	}
 }

@@ -61,17 +61,30 @@ func socketCandidates(system string, env Env, user string) []string {
 		return []string{`\\.\pipe\awskeyd-` + user}
 	}
 	var list []string
-	if system != "darwin" {
-		usual := "/run/user/" + user
-		if dir := trimSlash(env("XDG_RUNTIME_DIR")); isAbsolute(system, dir) && dir != usual {
-			list = append(list, dir+"/awskeyd/socket")
-		}
-		list = append(list, usual+"/awskeyd/socket")
+	best, other := runtimeSockets(system, env, user)
+	if best != "" {
+		list = append(list, best)
+	}
+	if other != "" {
+		list = append(list, other)
 	}
 	if state, err := stateDir(system, env); err == nil {
 		list = append(list, state+"/socket")
 	}
 	return list
+}
+
+// runtimeSockets are those of the candidates that lie outside of the home, as far
+// as there are any.
+func runtimeSockets(system string, env Env, user string) (best, other string) {
+	if system == "darwin" {
+		return "", ""
+	}
+	usual := "/run/user/" + user
+	if dir := trimSlash(env("XDG_RUNTIME_DIR")); isAbsolute(system, dir) && dir != usual {
+		return dir + "/awskeyd/socket", usual + "/awskeyd/socket"
+	}
+	return usual + "/awskeyd/socket", ""
 }
 
 // folder returns the user's folder for one kind of file: the XDG variable or

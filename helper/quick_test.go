@@ -63,9 +63,9 @@ func TestQuick(t *testing.T) {
 					text = text[n:]
 				}
 			})
-			limit := time.Minute
+			limit := minute
 			if strings.Contains(tt.say, "in time") {
-				limit = 200 * time.Millisecond
+				limit = 200 * millisecond
 			}
 			exit, stdout, stderr := try(t, limit, env, "work")
 			if tt.exit != ExitOK {
@@ -84,7 +84,7 @@ func TestQuickAsksOursAlone(t *testing.T) {
 	if err := os.Chmod(filepath.Join(env("XDG_RUNTIME_DIR"), "awskeyd"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	exit, stdout, stderr := try(t, time.Minute, env, "work")
+	exit, stdout, stderr := try(t, minute, env, "work")
 	mustFail(t, exit, stdout, stderr, ExitRefused, "is open to other users")
 	if asked {
 		t.Error("it asked")

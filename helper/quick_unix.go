@@ -3,71 +3,133 @@
 package helper
 
 import (
-	"io"
-	"os"
+	"runtime"
 	"syscall"
-	"time"
 )
 
 // quick is the way of nearly every run: the socket lies in the runtime folder,
-// and the daemon listens. It asks in the calling goroutine with blocking calls
-// that the kernel ends in time: a second goroutine, a timer and Go's poller would
-// wake a thread and make nine more calls, at each of which an AWS command waits. It returns nothing at all where the daemon was not asked.
+// and the daemon listens. It asks in the calling goroutine: a second one and a
+// timer would wake threads, for which an AWS command waits. It returns nothing
+// at all where the daemon was not asked.
 //
 // It looks into no home, which may lie on a mount that hangs: the system ends no
 // such wait, so that it takes a goroutine to outlive it.
-func (r run) quick(profile string, deadline time.Time) ([]byte, error) {
-	paths := SocketCandidates(r.env)
-	if len(paths) < 2 { // named by a person, or in the home
+func (r run) quick(profile string, deadline Moment) ([]byte, error) {
+	if r.env("AWSKEYD_SOCKET") != "" {
 		return nil, nil
 	}
-	fd, err := connect(paths[0], deadline)
+	path, _ := runtimeSockets(runtime.GOOS, r.env, userID())
+	if path == "" {
+		return nil, nil
+	}
+	fd, err := connect(path, deadline)
 	if err != nil {
 		return nil, nil
 	}
-	defer syscall.Close(fd)
-	if err := syscall.SetNonblock(fd, false); err != nil {
-		return nil, nil
-	}
-	conn := timed{fd, deadline}
-	if conn.limit(syscall.SO_SNDTIMEO) != nil {
-		return nil, nil
-	}
-	_, _ = syscall.Write(fd, []byte(request(profile))) // see fetch; so few bytes are written at once or not at all
-	return readAnswer(conn)
+	return ask(uintptr(fd), profile, deadline, r.space)
 }
 
-// timed reads a blocking socket until a deadline.
+// ask sends the request over a new connection, reads the answer and closes it.
+// Its calls block, and the kernel ends them in time: Go's poller would make more
+// of them, at each of which an AWS command waits.
+func ask(fd uintptr, profile string, deadline Moment, space []byte) ([]byte, error) {
+	defer syscall.Close(int(fd))
+	// A daemon that refuses early may have closed already: what it said counts,
+	// so a failed write shows as an answer that is missing. So few bytes are
+	// written at once or not at all.
+	_, _ = write(fd, request(space[:0], profile))
+	return readAnswer(timed{int(fd), deadline}, space[:0])
+}
+
+// request appends the request to b.
+func request(b []byte, profile string) []byte {
+	return append(append(append(b, "GET /v1/credentials/"...), profile...), " HTTP/1.0\r\n\r\n"...)
+}
+
+var errLate = &Error{Exit: ExitFailed, Code: "timeout", Message: "the daemon did not answer in time",
+	Remedy: "if this goes on, stop awskeyd and type: awskeyd run"}
+
+// readAnswer reads one answer to its end and returns the body for standard
+// output.
+func readAnswer(conn timed, data []byte) ([]byte, error) {
+	for {
+		if len(data) == cap(data) {
+			data = append(data, 0)[:len(data)]
+		}
+		n, err := conn.read(data[len(data):cap(data)])
+		if err == errLate {
+			return nil, err
+		}
+		if err != nil {
+			return nil, &Error{Exit: ExitFailed, Code: "socket", Message: "cannot read the daemon's answer: " + err.Error()}
+		}
+		data = data[:len(data)+n]
+		if n == 0 || len(data) > maxHeader+maxBody {
+			return parseAnswer(data)
+		}
+	}
+}
+
+// timed reads a blocking socket until a deadline: nothing at its end.
 type timed struct {
 	fd       int
-	deadline time.Time
+	deadline Moment
 }
 
-func (t timed) Read(b []byte) (int, error) {
+func (t timed) read(b []byte) (int, error) {
 	for {
-		if err := t.limit(syscall.SO_RCVTIMEO); err != nil {
+		left := t.deadline - Now()
+		if left < leastLimit {
+			return 0, errLate
+		}
+		if err := limit(t.fd, syscall.SO_RCVTIMEO, left); err != nil {
 			return 0, err
 		}
 		switch n, err := syscall.Read(t.fd, b); {
 		case err == syscall.EINTR:
 		case err == syscall.EAGAIN:
-			return 0, os.ErrDeadlineExceeded
+			return 0, errLate
 		case err != nil:
 			return 0, err
-		case n == 0:
-			return 0, io.EOF
 		default:
 			return n, nil
 		}
 	}
 }
 
-// limit bounds the next call by what is left of the time.
-func (t timed) limit(option int) error {
-	left := time.Until(t.deadline)
-	if left < time.Millisecond { // nothing would mean for ever
-		return os.ErrDeadlineExceeded
-	}
+// leastLimit is more than nothing, which would mean for ever.
+const leastLimit = millisecond
+
+// limit bounds the next call of a socket.
+func limit(fd, option int, left Moment) error {
 	limit := syscall.NsecToTimeval(int64(left))
-	return syscall.SetsockoptTimeval(t.fd, syscall.SOL_SOCKET, option, &limit)
+	return syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, option, &limit)
+}
+
+func write(to uintptr, b []byte) (int, error) { return syscall.Write(int(to), b) }
+
+type result struct {
+	body []byte
+	err  error
+}
+
+// within returns what the work returns, or that it is late. A goroutine does it,
+// and this one waits in the kernel, for the end of a connection.
+func within(end Moment, work func() ([]byte, error)) ([]byte, error) {
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, &Error{Exit: ExitFailed, Code: "process", Message: "cannot limit the time of the request: " + err.Error()}
+	}
+	defer syscall.Close(pair[0])
+	done := make(chan result, 1)
+	go func() {
+		body, err := work()
+		done <- result{body, err}
+		_ = syscall.Close(pair[1])
+	}()
+	if _, err := (timed{pair[0], end}).read(make([]byte, 1)); err == errLate {
+		return nil, err
+	}
+	got := <-done
+	return got.body, got.err
 }

@@ -4,16 +4,15 @@ package helper
 
 import (
 	"errors"
-	"os"
-	"time"
+	"syscall"
 )
 
 // How long a helper waits before it looks for the socket again. The one that
 // started the daemon looks often; the many that wait for it ever more seldom,
 // or a thousand of them would keep the daemon from its processor.
 const (
-	firstLook = 5 * time.Millisecond
-	lastLook  = 100 * time.Millisecond
+	firstLook = 5 * millisecond
+	lastLook  = 100 * millisecond
 )
 
 // Start starts the awskeyd that lies beside the running program and returns a
@@ -24,58 +23,58 @@ const (
 // AWSKEYD_* variable is set (whoever steers the daemon starts it), if the stop
 // marker lies in the state folder, or if home or state belong to another user,
 // as under sudo.
-func Start(env Env, environ []string, deadline time.Time) (*os.File, error) {
-	return start(env, environ, os.Executable, deadline)
+func Start(env Env, environ []string, deadline Moment) (fd uintptr, err error) {
+	return start(env, environ, executable, deadline)
 }
 
-func start(env Env, environ []string, program func() (string, error), deadline time.Time) (*os.File, error) {
+func start(env Env, environ []string, program func() (string, error), deadline Moment) (fd uintptr, err error) {
 	state, err := mayStart(env, environ)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	awskeyd, err := beside(program)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	var (
-		starter *os.File // the lock, once it is ours
+		starter *startLock // once it is ours
 		child   *process
 		waited  bool
 	)
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
-		conn, err := Dial(env, deadline)
+		fd, err := Dial(env, deadline)
 		if !errors.Is(err, ErrNoDaemon) {
-			return conn, err
+			return fd, err
 		}
 		switch {
 		case child != nil:
 			pause = firstLook
 			if child.failed() {
-				_, _ = starter.WriteAt([]byte(startFailed), 0) // else each that waits tries in turn
-				return nil, noDaemon("no daemon answers, and "+awskeyd+" ended as soon as it was started", "to see why, type: awskeyd run")
+				starter.leave(startFailed) // else each that waits tries in turn
+				return none, noDaemon("no daemon answers, and "+awskeyd+" ended as soon as it was started", "to see why, type: awskeyd run")
 			}
 		case starter == nil:
 			if starter, err = lockStart(join("unix", state, "start.lock")); err != nil {
-				return nil, notStarted("cannot lock " + state + ": " + reason(err))
+				return none, notStarted("cannot lock " + state + ": " + err.Error())
 			}
 			if starter != nil {
-				defer starter.Close()
+				defer starter.close()
 				// Since the last look another may have started one and left.
 				continue
 			}
 			waited = true
-		case waited && holds(starter, startFailed):
-			return nil, noDaemon("no daemon answers, and the one that another program started did not come up", "to see why, type: awskeyd run")
+		case waited && starter.holds(startFailed):
+			return none, noDaemon("no daemon answers, and the one that another program started did not come up", "to see why, type: awskeyd run")
 		default:
-			_ = starter.Truncate(0)
+			starter.leave("")
 			if child, err = launch(awskeyd, daemonEnviron(environ)); err != nil {
-				return nil, notStarted("cannot start " + awskeyd + ": " + reason(err))
+				return none, notStarted("cannot start " + awskeyd + ": " + err.Error())
 			}
 		}
-		if !time.Now().Add(pause).Before(deadline) {
-			return nil, noDaemon("no daemon answers; one was started and is not ready yet", "try again, or type: awskeyd run")
+		if Now()+pause >= deadline {
+			return none, noDaemon("no daemon answers; one was started and is not ready yet", "try again, or type: awskeyd run")
 		}
-		time.Sleep(pause)
+		sleep(pause)
 	}
 }
 
@@ -83,12 +82,6 @@ func start(env Env, environ []string, program func() (string, error), deadline t
 // started: whoever waited for it would fare no better. One whose starter was
 // killed, or had no more time, leaves nothing there.
 const startFailed = "failed"
-
-func holds(f *os.File, text string) bool {
-	b := make([]byte, len(text))
-	_, err := f.ReadAt(b, 0)
-	return err == nil && string(b) == text
-}
 
 // mayStart holds the rules for starting a daemon unasked. It returns the state
 // folder, made if it was missing.
@@ -108,10 +101,10 @@ func mayStart(env Env, environ []string) (state string, err error) {
 	if err := ours(nearest(state)); err != nil {
 		return "", notStarted("the state folder " + nearest(state) + " " + err.Error())
 	}
-	if err := os.MkdirAll(state, 0o700); err != nil {
-		return "", notStarted("cannot make the state folder " + state + ": " + reason(err))
+	if err := makeFolder(state, 0o700); err != nil {
+		return "", notStarted("cannot make the state folder " + state + ": " + err.Error())
 	}
-	if _, err := os.Lstat(StopMarker(state)); err == nil {
+	if err := look(StopMarker(state)); err == nil {
 		return "", notStarted("it has been stopped (" + StopMarker(state) + ")")
 	}
 	return state, nil
@@ -125,7 +118,7 @@ func notStarted(why string) error {
 // nearest returns path or the closest folder above it that exists.
 func nearest(path string) string {
 	for path != "/" {
-		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		if look(path) != syscall.ENOENT {
 			break
 		}
 		path = parent(path)
@@ -139,11 +132,11 @@ func nearest(path string) string {
 func beside(program func() (string, error)) (string, error) {
 	path, err := program()
 	if err != nil {
-		return "", notStarted("cannot tell where this program lies: " + reason(err))
+		return "", notStarted("cannot tell where this program lies: " + err.Error())
 	}
 	path = join("unix", parent(realFile(path)), "awskeyd")
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
+	info, err := stat(path)
+	if err != nil || !isKind(info, syscall.S_IFREG) || info.Mode&0o111 == 0 {
 		return "", notStarted("there is no program " + path)
 	}
 	return path, nil

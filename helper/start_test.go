@@ -303,7 +303,7 @@ func TestStartRules(t *testing.T) {
 				}
 				return ""
 			}
-			conn, err := start(env, environ, s.program, time.Now().Add(time.Second))
+			conn, err := start(env, environ, s.program, Now()+second)
 			if !errors.Is(err, ErrNoDaemon) || !strings.Contains(fmt.Sprint(err), tt.want) {
 				t.Errorf("%v, %v; want %q", conn, err, tt.want)
 			}
@@ -319,7 +319,7 @@ func TestStartRules(t *testing.T) {
 func TestStartFailsFast(t *testing.T) {
 	s := newStage(t)
 	s.script(t, "#!/bin/sh\nexit 2\n")
-	if _, err := start(s.env, s.environ(), s.program, time.Now().Add(time.Hour)); !errors.Is(err, ErrNoDaemon) || !strings.Contains(err.Error(), "ended as soon as it was started") {
+	if _, err := start(s.env, s.environ(), s.program, Now()+60*minute); !errors.Is(err, ErrNoDaemon) || !strings.Contains(err.Error(), "ended as soon as it was started") {
 		t.Error(err)
 	}
 }
@@ -329,7 +329,7 @@ func TestStartFailsFast(t *testing.T) {
 func TestStartSecondDaemon(t *testing.T) {
 	s := newStage(t)
 	s.script(t, fmt.Sprintf("#!/bin/sh\nexit %d\n", ExitHeld))
-	_, err := start(s.env, s.environ(), s.program, time.Now().Add(200*time.Millisecond))
+	_, err := start(s.env, s.environ(), s.program, Now()+200*millisecond)
 	if !errors.Is(err, ErrNoDaemon) || !strings.Contains(err.Error(), "not ready yet") {
 		t.Error(err)
 	}
@@ -357,13 +357,13 @@ func TestStartAfterAnother(t *testing.T) {
 		env := func(name string) string {
 			if name == "AWSKEYD_SOCKET" { // asked for once in every look for the socket
 				if looks++; looks == 3 {
-					_, _ = lock.WriteString(c.left)
-					lock.Close()
+					lock.leave(c.left)
+					lock.close()
 				}
 			}
 			return s.env(name)
 		}
-		if _, err := start(env, s.environ(), s.program, time.Now().Add(time.Hour)); !errors.Is(err, ErrNoDaemon) || !strings.Contains(err.Error(), c.want) {
+		if _, err := start(env, s.environ(), s.program, Now()+60*minute); !errors.Is(err, ErrNoDaemon) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: %v", c.left, err)
 		}
 		if _, err := os.Stat(s.home + "/ran"); (err == nil) != (c.left == "") {

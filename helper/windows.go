@@ -3,9 +3,7 @@
 package helper
 
 import (
-	"os"
 	"syscall"
-	"time"
 )
 
 // MaxSocketPath is the longest name of a pipe in bytes.
@@ -32,7 +30,7 @@ func userID() string {
 }
 
 // Dial is not on windows yet.
-func Dial(Env, time.Time) (*os.File, error) { return nil, errNotYet }
+func Dial(Env, Moment) (uintptr, error) { return 0, errNotYet }
 
 // CheckFolder is not on windows yet.
 func CheckFolder(string) error { return errNotYet }
@@ -41,8 +39,14 @@ func CheckFolder(string) error { return errNotYet }
 func PeerUID(uintptr) (int, error) { return -1, errNotYet }
 
 // Start is not on windows yet.
-func Start(Env, []string, time.Time) (*os.File, error) { return nil, errNotYet }
+func Start(Env, []string, Moment) (uintptr, error) { return 0, errNotYet }
 
-func start(Env, []string, func() (string, error), time.Time) (*os.File, error) { return nil, errNotYet }
+func start(Env, []string, func() (string, error), Moment) (uintptr, error) { return 0, errNotYet }
 
-func (run) quick(string, time.Time) ([]byte, error) { return nil, nil }
+func (run) quick(string, Moment) ([]byte, error) { return nil, nil }
+
+func ask(uintptr, string, Moment, []byte) ([]byte, error) { return nil, errNotYet }
+
+func within(_ Moment, work func() ([]byte, error)) ([]byte, error) { return work() }
+
+func write(to uintptr, b []byte) (int, error) { return syscall.Write(syscall.Handle(to), b) }

@@ -3,12 +3,9 @@
 package main
 
 import (
-	"os"
+	"syscall"
 
 	"github.com/awskeyd/awskeyd/helper"
 )
 
-func main() {
-	_ = helper.NoDumps() // where the system refuses, it holds a secret for a moment all the same
-	os.Exit(helper.Main(os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
-}
+func main() { syscall.Exit(helper.Run()) }

@@ -81,15 +81,15 @@ func (i *initing) run(cmd *cobra.Command) error {
 // awake starts the daemon where none runs, as the helper would: a newcomer has
 // typed nothing but this.
 func (a *app) awake() error {
-	deadline := time.Now().Add(3 * time.Second)
-	conn, err := helper.Dial(a.env, deadline)
+	deadline := helper.Now() + helper.Moment(3*time.Second)
+	fd, err := helper.Dial(a.env, deadline)
 	if errors.Is(err, helper.ErrNoDaemon) {
-		conn, err = helper.Start(a.env, os.Environ(), deadline)
+		fd, err = helper.Start(a.env, os.Environ(), deadline)
 	}
 	if err != nil {
 		return err
 	}
-	return conn.Close()
+	return os.NewFile(fd, "awskeyd").Close()
 }
 
 // agreed asks the one question, unless it was answered on the command line.

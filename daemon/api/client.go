@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"syscall"
 	"time"
@@ -35,14 +36,15 @@ var _ Service = (*Client)(nil)
 // not connect yet: with no daemon, each request fails with exit code 3.
 func Dial(env helper.Env) *Client {
 	return NewClient(func(ctx context.Context) (net.Conn, error) {
-		deadline := time.Now().Add(dialWithin)
-		if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
-			deadline = d
+		within := dialWithin
+		if d, ok := ctx.Deadline(); ok {
+			within = min(within, time.Until(d))
 		}
-		f, err := helper.Dial(env, deadline)
+		fd, err := helper.Dial(env, helper.Now()+helper.Moment(within))
 		if err != nil {
 			return nil, err
 		}
+		f := os.NewFile(fd, "awskeyd")
 		defer f.Close()
 		return net.FileConn(f)
 	})

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -19,20 +20,22 @@ import (
 func TestCrowd(t *testing.T) {
 	where, path := serve(t, &fake{}, quiet())
 	for range maxConns {
-		f, err := helper.Dial(where, time.Now().Add(time.Minute))
+		fd, err := helper.Dial(where, helper.Now()+helper.Moment(time.Minute))
 		if err != nil {
 			t.Fatal(err)
 		}
+		f := os.NewFile(fd, "awskeyd")
 		defer f.Close()
 	}
 	var clients sync.WaitGroup
 	for range maxConns + maxConns/2 {
 		clients.Go(func() {
-			f, err := helper.Dial(where, time.Now().Add(time.Minute))
+			fd, err := helper.Dial(where, helper.Now()+helper.Moment(time.Minute))
 			if err != nil {
 				t.Error(err)
 				return
 			}
+			f := os.NewFile(fd, "awskeyd")
 			defer f.Close()
 			io.WriteString(f, honest)
 			if got, err := io.ReadAll(f); err != nil || !strings.HasSuffix(string(got), credentials) {

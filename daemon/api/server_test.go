@@ -27,7 +27,7 @@ func TestHelperIsAnswered(t *testing.T) {
 		errs, _ := os.Create(filepath.Join(dir, "err"))
 		defer out.Close()
 		defer errs.Close()
-		exit = helper.Main(args, where, out, errs)
+		exit = helper.Main(args, where, out.Fd(), errs.Fd())
 		o, _ := os.ReadFile(out.Name())
 		e, _ := os.ReadFile(errs.Name())
 		return exit, string(o), string(e)
