@@ -173,11 +173,11 @@ func (b *bench) helpers() error {
 		b.note(f)
 	}
 	ratio := figure{Name: "helper over empty Go", Unit: "×", Min: ours.Min / empty.Min, Median: ours.Median / empty.Median, P99: ours.P99 / empty.P99}
-	b.atMost(ratio, 1.30, "package os and what begins with it, a round trip, the checks of folder and peer")
+	b.atMost(ratio, 1.30, "a round trip, its own command line from /proc, the environment, the checks of folder and peer")
 	ratio.Name += " (the hope)"
-	b.atMost(ratio, 1.15, "see the C program that asks beside the empty one: the round trip alone is most of it; package os takes 0.07")
+	b.atMost(ratio, 1.15, "see the C program that asks beside the empty one: the round trip alone is most of it")
 	b.atMost(figure{Name: "helper, peak", Unit: "MiB", Median: ours.Peak}, 2.5, "")
-	b.atMost(figure{Name: "helper, stripped", Unit: "MiB", Median: ours.Size}, 1.6, "packages os and time")
+	b.atMost(figure{Name: "helper, stripped", Unit: "MiB", Median: ours.Size}, 1.6, "")
 	return nil
 }
 
