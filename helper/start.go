@@ -146,7 +146,7 @@ func beside(program func() (string, error)) (string, error) {
 // bus. The rest belongs to the program that asked for credentials: its AWS_*,
 // its proxies and its LD_* must not steer a daemon that outlives it.
 func daemonEnviron(environ []string) []string {
-	var kept []string
+	kept := []string{"GODEBUG=clobberfree=1"} // freed memory is overwritten; without it the daemon begins twice
 	for _, v := range environ {
 		switch name := variable(v); {
 		case name == "HOME", name == "USER", name == "LANG", name == "DBUS_SESSION_BUS_ADDRESS", hasPrefix(name, "XDG_"):

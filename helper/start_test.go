@@ -194,7 +194,7 @@ func TestStartThroughTheProgram(t *testing.T) {
 	if want := fmt.Sprintf("[%q %q]", filepath.Join(s.bin, "awskeyd"), "run"); report["argv"][0] != want {
 		t.Errorf("started as %s, want %s", report["argv"][0], want)
 	}
-	wantEnv := append(s.environ(), "USER=ann", "LANG=C.UTF-8", "DBUS_SESSION_BUS_ADDRESS=unix:path=/x", "XDG_DATA_HOME=/d")
+	wantEnv := append(s.environ(), "GODEBUG=clobberfree=1", "USER=ann", "LANG=C.UTF-8", "DBUS_SESSION_BUS_ADDRESS=unix:path=/x", "XDG_DATA_HOME=/d")
 	slices.Sort(wantEnv)
 	slices.Sort(report["env"])
 	if !slices.Equal(report["env"], wantEnv) {
