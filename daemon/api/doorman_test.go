@@ -193,6 +193,7 @@ func TestTimeLimits(t *testing.T) {
 		{"half a head", "GET /v1/status HTTP/1.1\r\nX: ", headerWithin},
 		{"half a body", "PUT /v1/keys/work HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{", readWithin},
 		{"kept and not used", "GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n", idleWithin},
+		{"kept after credentials and not used", again, idleWithin},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

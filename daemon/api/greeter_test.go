@@ -74,12 +74,15 @@ func TestWhatHelpersSend(t *testing.T) {
 		"GET /v1/credentials/ HTTP/1.0\r\n\r\n":                           "",
 		"GET /v1/credentials/work HTTP/1.0\r\nOrigin: x\r\n\r\n":          "",
 		"GET /v1/credentials/work HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n": "",
-		"GET /v1/credentials/work HTTP/1.1\r\nHost: localhost\r\n\r\n":    "",
-		"GET /v1/status HTTP/1.0\r\n\r\n":                                 "",
-		"":                                                                "",
+		again: "work",
+		"GET /v1/credentials/work HTTP/1.1\r\nHost: awskeyd\r\n\r\n":      "work",
+		"GET /v1/credentials/work HTTP/1.1\r\nHost: evil.example\r\n\r\n": "",
+		again + again:                     "",
+		"GET /v1/status HTTP/1.0\r\n\r\n": "",
+		"":                                "",
 	} {
-		if got, ok := asked([]byte(request)); string(got) != profile && ok || ok != (profile != "") {
-			t.Errorf("%q asks for %q, %v", request, got, ok)
+		if got, kept, ok := asked([]byte(request)); string(got) != profile && ok || ok != (profile != "") || ok && kept != strings.Contains(request, "HTTP/1.1") {
+			t.Errorf("%q asks for %q, %v, %v", request, got, kept, ok)
 		}
 	}
 }

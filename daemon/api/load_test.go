@@ -50,7 +50,7 @@ func TestCrowd(t *testing.T) {
 // always comes to its end.
 func FuzzRequest(f *testing.F) {
 	for _, request := range []string{
-		honest,
+		honest, again, again + again,
 		"GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\nGET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n",
 		"PUT /v1/keys/work HTTP/1.1\r\nHost: awskeyd\r\nContent-Length: 28\r\n\r\n{\"access_key_id\":\"AKIAAAAA\"}",
 		"PUT /v1/keys/work HTTP/1.1\r\nHost: awskeyd\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n2\r\n{}\r\n0\r\n\r\n",

@@ -172,8 +172,8 @@ func (s *server) credentialsTo(w http.ResponseWriter, profile string) {
 		s.fail(w, err)
 		return
 	}
-	if p, ok := w.(*plain); ok {
-		p.answer(body)
+	if k, ok := w.(*desk); ok {
+		k.answer(body)
 	} else {
 		write(w, http.StatusOK, body)
 	}
