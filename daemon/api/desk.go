@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/awskeyd/awskeyd/helper"
 )
@@ -114,7 +113,6 @@ func (k *desk) connection() string {
 // send sends both in one write, and wipes what it copied.
 func (k *desk) send(head, body []byte) error {
 	out := append(head, body...)
-	_ = k.conn.SetWriteDeadline(time.Now().Add(writeWithin))
 	_, err := k.conn.Write(out)
 	clear(out)
 	k.out = out[:0]

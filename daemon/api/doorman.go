@@ -22,6 +22,7 @@ import (
 type doorman struct {
 	net.Listener
 	log      *slog.Logger
+	uid      int
 	peer     func(net.Conn) (uid int, err error)
 	places   int
 	patience time.Duration
@@ -33,7 +34,7 @@ type doorman struct {
 	inside map[net.Conn]*list.Element // nil while a request is being answered
 	silent *list.List                 // of guest, the longest silent first
 
-	// Accept alone uses these.
+	// next alone uses these.
 	refused     int // since the last line in the log
 	lastRefusal time.Time
 }
@@ -45,32 +46,24 @@ type guest struct {
 
 func newDoorman(l net.Listener, log *slog.Logger) *doorman {
 	return &doorman{
-		Listener: l, log: log, peer: peerUID, places: maxConns, patience: patience,
+		Listener: l, log: log, uid: os.Geteuid(), peer: peerUID, places: maxConns, patience: patience,
 		freed: make(chan struct{}, 1), closed: make(chan struct{}),
 		inside: map[net.Conn]*list.Element{}, silent: list.New(),
 	}
 }
 
-// Accept returns the next connection of ours for which there is a place.
-func (d *doorman) Accept() (net.Conn, error) {
+// next returns the next connection of ours, which has no place yet; see admit.
+func (d *doorman) next() (net.Conn, error) {
 	for {
 		conn, err := d.Listener.Accept()
-		if err != nil {
-			return nil, err
+		if err != nil || d.ours(conn) {
+			return conn, err
 		}
-		if !d.ours(conn) {
-			_ = conn.Close()
-			continue
-		}
-		if !d.admit(conn) {
-			_ = conn.Close()
-			return nil, net.ErrClosed
-		}
-		return conn, nil
+		_ = conn.Close()
 	}
 }
 
-// Close closes the listener, also for an Accept that waits for a place.
+// Close closes the listener, also for who waits for a place.
 func (d *doorman) Close() error {
 	d.once.Do(func() { close(d.closed) })
 	return d.Listener.Close()
@@ -80,7 +73,7 @@ func (d *doorman) Close() error {
 // minute in the log.
 func (d *doorman) ours(conn net.Conn) bool {
 	uid, err := d.peer(conn)
-	if err == nil && uid == os.Geteuid() {
+	if err == nil && uid == d.uid {
 		return true
 	}
 	d.refused++
@@ -220,8 +213,8 @@ func (d *doorman) expel() {
 }
 
 // empty waits until nobody is inside, which is when the goroutine of every
-// connection has ended; false if that takes longer than limit. Accept
-// must have ended before.
+// connection has ended; false if that takes longer than limit. Nobody may be let in
+// any more.
 func (d *doorman) empty(limit time.Duration) bool {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()

@@ -142,8 +142,8 @@ func TestTheUnreadStay(t *testing.T) {
 		if _, err := io.WriteString(client, say); err != nil {
 			t.Fatal(err)
 		}
-		conn, err := d.Accept()
-		if err != nil {
+		conn, err := d.next()
+		if err != nil || !d.admit(conn) {
 			t.Fatal(err)
 		}
 		defer conn.Close()

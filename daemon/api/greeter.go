@@ -17,14 +17,16 @@ import (
 // wipes its desk, it can keep a connection that net/http would have to end.
 type greeter struct {
 	*doorman
-	s    *server
-	on   chan net.Conn // to net/http
-	over chan struct{} // net/http takes no more
-	once sync.Once
+	s      *server
+	prompt Prompt        // nil if the service is not
+	on     chan net.Conn // to net/http
+	over   chan struct{} // net/http takes no more
+	once   sync.Once
 }
 
 func newGreeter(s *server, d *doorman) *greeter {
-	return &greeter{doorman: d, s: s, on: make(chan net.Conn), over: make(chan struct{})}
+	prompt, _ := s.svc.(Prompt)
+	return &greeter{doorman: d, s: s, prompt: prompt, on: make(chan net.Conn), over: make(chan struct{})}
 }
 
 // told is a connection of which the first bytes were read.
@@ -75,12 +77,21 @@ func (g *greeter) watch(conn net.Conn, state http.ConnState) {
 // process or the system has no descriptor left it tries again, as net/http does.
 func (g *greeter) run() error {
 	for pause := time.Duration(0); ; {
-		conn, err := g.doorman.Accept()
+		conn, err := g.next()
 		switch {
 		case err == nil:
 			pause = 0
 			k := desks.Get().(*desk)
 			k.conn = conn
+			if g.atOnce(k) {
+				_ = conn.Close()
+				k.leave()
+				continue
+			}
+			if !g.admit(conn) {
+				_ = conn.Close()
+				return net.ErrClosed
+			}
 			go g.greet(k)
 		case passing(err):
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
@@ -105,11 +116,42 @@ func passing(err error) bool {
 	return false
 }
 
+// atOnce answers a helper who has asked by now, if the service need not wait. A
+// goroutine and its thread are a third of the time that a helper waits, and without
+// one there is nobody to find a place for. All who come wait for it, so it waits for none.
+func (g *greeter) atOnce(k *desk) (done bool) {
+	if g.prompt == nil {
+		return false
+	}
+	k.said = k.in[:glance(k.conn, k.in[:])]
+	profile, kept, ok := asked(k.said)
+	if !ok || kept {
+		return false
+	}
+	defer func() {
+		if recover() != nil {
+			done = false // Credentials fails as well, and is heard there
+		}
+	}()
+	body := g.prompt.CredentialsNow(string(profile))
+	if len(body) == 0 || len(body) > firstAnswer {
+		clear(body)
+		return false
+	}
+	k.answer(body)
+	clear(body)
+	return true
+}
+
+// firstAnswer is what the kernel takes from us at once: half of the least buffer
+// that it gives a socket.
+const firstAnswer = 2 << 10
+
 // greet answers a connection until it ends or becomes net/http's.
 func (g *greeter) greet(k *desk) {
 	defer k.leave()
 	_ = k.conn.SetReadDeadline(time.Now().Add(headerWithin))
-	for k.read() {
+	for len(k.said) > 0 || k.read() {
 		profile, kept, ok := asked(k.said)
 		if !ok {
 			select {
@@ -120,8 +162,10 @@ func (g *greeter) greet(k *desk) {
 			break
 		}
 		g.doorman.watch(k.conn, http.StateActive) // it is not silent any more
+		_ = k.conn.SetWriteDeadline(time.Now().Add(workWithin + writeWithin))
 		k.kept = kept && !g.leaving()
 		g.s.credentialsTo(k, string(profile))
+		k.said = nil
 		if !k.kept {
 			break
 		}

@@ -76,6 +76,14 @@ func (e *Error) Error() string {
 	return e.Message + "; " + e.Remedy
 }
 
+// Prompt is a service that knows which credentials need no waiting: these are answered
+// before the next connection is looked at.
+type Prompt interface {
+	// CredentialsNow is what Credentials returns, or nil where that is an error or
+	// may have to wait, be it for a moment.
+	CredentialsNow(profile string) []byte
+}
+
 // NewError pairs an exit code with the HTTP status that fits it.
 func NewError(exit int, code, message, remedy string) *Error {
 	status := http.StatusInternalServerError
