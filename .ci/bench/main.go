@@ -13,6 +13,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -72,35 +73,43 @@ func main() {
 		}
 		return
 	}
+	only := flag.String("part", "", "measure one `part` alone, and write no file: helpers, answers, crowd, idlers, daemon, many or growth")
+	flag.Parse()
 	out := []string{filepath.Join("bin", "bench.json"), "BENCHMARKS.svg"}
-	copy(out, os.Args[1:])
-	if err := run(out[0], out[1]); err != nil {
+	copy(out, flag.Args())
+	if err := run(*only, out[0], out[1]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(report, plot string) error {
+func run(only, report, plot string) error {
 	dir, err := os.MkdirTemp("", "awskeyd-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	if only != "" {
+		plot = filepath.Join(dir, "plot")
+	}
 	b := &bench{dir: dir}
 	var failed error
 	for _, part := range []struct {
-		say string
-		do  func() error
+		name, say string
+		do        func() error
 	}{
-		{"builds the programs and the floors", b.build},
-		{"starts programs in turn", b.helpers},
-		{"asks over the socket", b.answers},
-		{"starts 1,000 programs at once", b.crowd},
-		{"lets 10,000 say nothing", b.idlers},
-		{"starts a daemon, rotates and rests (two minutes)", b.whole},
-		{"starts one with 1,000 keys", b.thousand},
-		{"grows to 10,000 keys", func() error { return b.growth(plot) }},
+		{"", "builds the programs and the floors", b.build},
+		{"helpers", "starts programs in turn", b.helpers},
+		{"answers", "asks over the socket", b.answers},
+		{"crowd", "starts 1,000 programs at once", b.crowd},
+		{"idlers", "lets 10,000 say nothing", b.idlers},
+		{"daemon", "starts a daemon, rotates and rests (two minutes)", b.whole},
+		{"many", "starts one with 1,000 keys", b.thousand},
+		{"growth", "grows to 10,000 keys", func() error { return b.growth(plot) }},
 	} {
+		if only != "" && part.name != "" && part.name != only {
+			continue
+		}
 		fmt.Fprintln(os.Stderr, "bench", part.say)
 		if err := part.do(); err != nil { // the rest is worth having all the same
 			failed = errors.Join(failed, fmt.Errorf("while it %s: %w", part.say, err))
@@ -109,6 +118,9 @@ func run(report, plot string) error {
 	machine := machine()
 	fmt.Println(machine)
 	fmt.Print(table(b.figures))
+	if only != "" {
+		return failed
+	}
 	text, err := json.MarshalIndent(map[string]any{"machine": machine, "at": time.Now().UTC(), "figures": b.figures}, "", "  ")
 	if err != nil {
 		return err
