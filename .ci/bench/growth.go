@@ -47,6 +47,7 @@ func (b *bench) growth(plot string) error {
 	b.atMost(figure{Name: "an answer at 10,000 keys over one at 1", Unit: "×", Median: last.answer / first.answer}, 2, "10,000 keys do not fit the processor's cache")
 	b.atMost(figure{Name: "memory a key at 10,000", Unit: "KiB", Median: last.memory / 1024}, 4, "a goroutine with its stack, a timer, the record and its answer: not looked into yet")
 	b.atMost(figure{Name: "status at 10,000", Unit: "ms", Median: last.status}, 200, "")
+	b.note(figure{Name: "one look at the clock by all of 10,000", Unit: "ms", Median: last.tick})
 	b.note(figure{Name: "work a key and tick at 10,000", Unit: "µs", Median: last.tick * 1000 / float64(last.keys), Target: "O(log n)", Met: "missed",
 		Why: "each key has its own timer, O(log n) to set, but each looks at the clock once a minute: O(n) a minute"})
 	return os.WriteFile(plot, []byte(draw(sizes)), 0o644)
