@@ -60,6 +60,23 @@ func (d *Daemon) Credentials(profile string) ([]byte, error) {
 	return with(d, func(s *keys.Set) ([]byte, error) { return s.Credentials(profile) })
 }
 
+// CredentialsNow is Credentials where that waits for nobody; see [api.Prompt].
+func (d *Daemon) CredentialsNow(profile string) []byte {
+	if !d.mu.TryLock() {
+		return nil
+	}
+	set, locked := d.set, d.locked != ""
+	d.mu.Unlock()
+	if set == nil || locked {
+		return nil
+	}
+	now := time.Now().Unix()
+	d.asked.Store(now)
+	d.used.Store(now)
+	d.worked()
+	return set.CredentialsNow(profile)
+}
+
 // Status tells of everything. It never fails: what is wrong stands in it.
 func (d *Daemon) Status(ctx context.Context) (api.Status, error) {
 	d.mu.Lock()

@@ -275,10 +275,8 @@ const firstLook = 1500 * time.Millisecond
 // Credentials is the answer for a helper: memory only, except that the first
 // ones after a start wait, within bounds, until the store was looked at.
 func (s *Set) Credentials(profile string) ([]byte, error) {
-	if k := (*s.profiles.Load())[fold(profile)]; k != nil {
-		if out := k.answerNow(); out != nil {
-			return out, nil
-		}
+	if out := s.CredentialsNow(profile); out != nil {
+		return out, nil
 	}
 	await(s.looked)
 	k := (*s.profiles.Load())[fold(profile)]
@@ -314,6 +312,14 @@ func await(looked <-chan struct{}) {
 	case <-looked:
 	case <-limit.C:
 	}
+}
+
+// CredentialsNow is the answer that memory has, nil where there is none yet.
+func (s *Set) CredentialsNow(profile string) []byte {
+	if k := (*s.profiles.Load())[fold(profile)]; k != nil {
+		return k.answerNow()
+	}
+	return nil
 }
 
 func (s *Set) noProfile(profile string) error {
