@@ -137,14 +137,20 @@ func (a *adding) takes(cmd *cobra.Command) (api.AddResult, error) {
 // put sends the key to the daemon; where no store is chosen yet it is chosen
 // first.
 func (a *adding) put(ctx context.Context, r api.AddRequest) (api.AddResult, error) {
-	res, err := a.daemon.Add(ctx, a.name, r)
-	if !isCode(err, "no-store") {
-		return res, err
+	var res api.AddResult
+	add := func() error {
+		return a.while("proving "+a.name+" at AWS", func() (err error) {
+			res, err = a.daemon.Add(ctx, a.name, r)
+			return err
+		})
 	}
-	if err := a.chooseStore(ctx); err != nil {
-		return res, err
+	err := add()
+	if isCode(err, "no-store") {
+		if err = a.chooseStore(ctx); err == nil {
+			err = add()
+		}
 	}
-	return a.daemon.Add(ctx, a.name, r)
+	return res, err
 }
 
 // credentials gets id and secret from where the flags say, else from a person.

@@ -120,12 +120,16 @@ func (e *ejecting) do(ctx context.Context, p *ejectPlan) error {
 			return frozen(p.keys[:n], err)
 		}
 	}
+	line := e.waits(func() string { return "moving out" }) // each key is quick, many are not
+	defer line.end()
 	for _, k := range p.keys {
+		line.renew("writing " + k.name + " back")
 		if err := e.writeBack(k); err != nil {
 			return frozen(p.keys, &api.Error{Code: "not-written", Message: "could not write the key " + k.name + " back: " + e.tilde(err.Error()), Exit: helper.ExitFailed})
 		}
 	}
 	for _, k := range p.keys {
+		line.renew("taking " + k.name + " out of the store")
 		if err := e.leave(ctx, k); err != nil {
 			return &api.Error{Code: asError(err).Code, Message: "the key " + k.name + " stands in plaintext again, but is still in the store: " + asError(err).Message, Remedy: "type awskey eject once more", Exit: asError(err).Exit}
 		}
@@ -149,7 +153,11 @@ func (e *ejecting) giveOut(ctx context.Context, k *leaving) error {
 		e.note("giving up the new access key of %s; without AWS this takes half a minute", k.name)
 	}
 	failpoint.At("eject.asking")
-	out, err := e.daemon.Eject(ctx, k.name)
+	var out api.Ejected
+	err := e.while("taking "+k.name+" out", func() (err error) {
+		out, err = e.daemon.Eject(ctx, k.name)
+		return err
+	})
 	failpoint.At("eject.given")
 	if err != nil {
 		return err

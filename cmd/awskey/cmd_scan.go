@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/awskeyd/awskeyd/daemon/api"
 	"github.com/awskeyd/awskeyd/daemon/scan/repository"
@@ -83,7 +81,9 @@ func (s *scanning) run(ctx context.Context, paths []string) error {
 	if s.staged {
 		look = func() error { return s.search.index(ctx) }
 	}
-	err := s.watched(look)
+	seen := s.waits(s.search.extent)
+	err := look()
+	seen.end()
 	if err != nil && ctx.Err() == nil {
 		return s.cannot(err)
 	}
@@ -122,31 +122,6 @@ func (s *scanning) cannot(err error) error {
 		e.Exit = helper.ExitUsage
 	}
 	return e
-}
-
-// watched shows how far the search has come, where it takes its time and a
-// person looks.
-func (s *scanning) watched(look func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- look() }()
-	if !term.IsTerminal(int(s.stderr.Fd())) {
-		return <-done
-	}
-	tick := time.NewTicker(moveShow)
-	defer tick.Stop()
-	shown := false
-	for {
-		select {
-		case err := <-done:
-			if shown {
-				_, _ = s.stderr.WriteString("\r\x1b[K")
-			}
-			return err
-		case <-tick.C:
-			shown = true
-			_, _ = fmt.Fprintf(s.stderr, "\r\x1b[K%s", s.search.extent())
-		}
-	}
 }
 
 // hook installs the pre-commit hook of the repository in which awskey is run.

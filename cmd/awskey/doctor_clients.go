@@ -34,7 +34,11 @@ func (d *doctor) clients(ctx context.Context) {
 			continue
 		}
 		within, cancel := context.WithTimeout(ctx, askWithin)
-		out, err := exec.CommandContext(within, path, c.ask).CombinedOutput() // version 1 of the AWS CLI told it on standard error
+		var out []byte
+		err = d.while("asking "+c.name+" for its version", func() (err error) {
+			out, err = exec.CommandContext(within, path, c.ask).CombinedOutput() // version 1 of the AWS CLI told it on standard error
+			return err
+		})
 		cancel()
 		found := c.version.FindSubmatch(out)
 		switch {

@@ -93,7 +93,11 @@ func (d *doctor) keysAtAWS(ctx context.Context) {
 		if unborn(k) {
 			continue
 		}
-		checked, err := d.daemon.Check(ctx, k.Name)
+		var checked api.Checked
+		err := d.while("asking AWS about "+k.Name, func() (err error) {
+			checked, err = d.daemon.Check(ctx, k.Name)
+			return err
+		})
 		if err != nil {
 			if exitOf(err) != helper.ExitHeld {
 				e := asError(err)

@@ -200,7 +200,11 @@ func (i *initing) place(ctx context.Context, p *initPlan, status api.Status, f *
 		profile := strings.Join(f.profiles, ", ")
 		p.left = append(p.left, leftAlone{profile, short(id) + where(i, f) + ": " + text})
 	}
-	who, err := i.daemon.Identify(ctx, api.IdentifyRequest{AccessKeyID: id, SecretAccessKey: f.key.Secret.Reveal()})
+	var who api.Identity
+	err := i.while("asking AWS about "+short(id), func() (err error) {
+		who, err = i.daemon.Identify(ctx, api.IdentifyRequest{AccessKeyID: id, SecretAccessKey: f.key.Secret.Reveal()})
+		return err
+	})
 	var e *api.Error
 	switch {
 	case errors.As(err, &e) && (e.Exit == helper.ExitAWS || e.Exit == helper.ExitRefused || e.Exit == helper.ExitUsage):

@@ -105,7 +105,7 @@ func (i *initing) moveIn(ctx context.Context, m *movingIn) error {
 		}
 	}
 	failpoint.At("init.pointed")
-	if err := i.prove(ctx, t, m); err != nil {
+	if err := i.while("proving "+m.name, func() error { return i.prove(ctx, t, m) }); err != nil {
 		return i.about(m, "is in the store, but not proved; its plaintext stays", err)
 	}
 	failpoint.At("init.proved")
@@ -134,7 +134,11 @@ func (i *initing) take(ctx context.Context, m *movingIn) (api.AddResult, error) 
 	request := api.AddRequest{AccessKeyID: m.key.AccessKeyID, SecretAccessKey: m.key.Secret.Reveal()}
 	opened := time.Now().Add(opensWithin)
 	for {
-		r, err := i.daemon.Add(ctx, m.name, request)
+		var r api.AddResult
+		err := i.while("taking "+m.name+" in", func() (err error) {
+			r, err = i.daemon.Add(ctx, m.name, request)
+			return err
+		})
 		switch {
 		case isCode(err, "no-store"):
 			if err := i.chooseStore(ctx); err != nil {
@@ -194,11 +198,15 @@ func (i *initing) deleteCopies(p *initPlan) error {
 // failure: the key is in, and served.
 func (i *initing) beginRotation(ctx context.Context, p *initPlan, name string) {
 	failpoint.At("init.rotating")
-	k, err := i.daemon.Rotate(ctx, name, api.RotateRequest{})
-	failpoint.At("init.rotated")
-	if err == nil {
-		k, err = i.firstStep(ctx, k)
-	}
+	var k api.Key
+	err := i.while("beginning the first rotation of "+name, func() (err error) {
+		k, err = i.daemon.Rotate(ctx, name, api.RotateRequest{})
+		failpoint.At("init.rotated")
+		if err == nil {
+			k, err = i.firstStep(ctx, k)
+		}
+		return err
+	})
 	b := rotationBegun{key: name, phase: k.Phase}
 	switch {
 	case k.Hold != nil:

@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,6 +29,7 @@ type app struct {
 	json     bool
 	noHelp   error // --help was typed behind a word that is no verb; cobra takes no error for it
 	writeErr error // the first failure to write to stdout
+	progress atomic.Pointer[progress]
 }
 
 // Main runs one command line and returns the exit code.
@@ -50,6 +52,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	// JSON too.
 	a.json = slices.Contains(args, "--json")
 	a.daemon = api.Dial(a.env)
+	a.daemon.Waiting = a.forService
 	defer a.daemon.Close()
 	root := a.root()
 	// Never nil: cobra would take the process's own arguments.

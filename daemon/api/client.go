@@ -27,6 +27,10 @@ const (
 // Client asks the daemon for what [Service] promises; every error is an
 // *[Error]. It may be used by several goroutines.
 type Client struct {
+	// Waiting, if set before the first request, is called when one for a document
+	// begins, with its path, and what it returns when it has ended.
+	Waiting func(path string) (end func())
+
 	http *http.Client
 }
 
@@ -58,7 +62,7 @@ func NewClient(dial func(context.Context) (net.Conn, error)) *Client {
 		IdleConnTimeout:    10 * time.Second,
 		DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 	}
-	return &Client{&http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &Client{http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 // Close closes the connections that are not in use.
@@ -227,6 +231,9 @@ func get[T any](ctx context.Context, c *Client, method, path string, request any
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, askWithin)
 		defer cancel()
+	}
+	if c.Waiting != nil {
+		defer c.Waiting(path)()
 	}
 	body, err := c.ask(ctx, method, path, request)
 	defer clear(body) // one answer holds a secret
