@@ -123,7 +123,9 @@ func (a *app) warnPointers(name string) {
 
 // note is a diagnostic that is no failure.
 func (a *app) note(format string, args ...any) {
-	_, _ = a.stderr.WriteString(oneLine("awskey: "+fmt.Sprintf(format, args...)) + "\n")
+	a.progress.Load().above(func() {
+		_, _ = a.stderr.WriteString(oneLine("awskey: "+fmt.Sprintf(format, args...)) + "\n")
+	})
 }
 
 // takeOut removes the lines that ask for a key.

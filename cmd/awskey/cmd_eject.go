@@ -111,7 +111,10 @@ func (e *ejecting) agreed(cmd *cobra.Command, p *ejectPlan) error {
 // another one may still fail: all are given out, all are written and read back, all
 // leave the store.
 func (e *ejecting) do(ctx context.Context, p *ejectPlan) error {
+	line := e.waits(func() string { return "moving out" }) // each key is quick, many are not
+	defer line.end()
 	for n, k := range p.keys {
+		line.renew("taking " + k.name + " out")
 		if err := e.giveOut(ctx, k); err != nil {
 			switch asError(err).Code {
 			case "socket", "timeout", "stopped", "bad-answer": // it may have been carried out all the same
@@ -120,8 +123,6 @@ func (e *ejecting) do(ctx context.Context, p *ejectPlan) error {
 			return frozen(p.keys[:n], err)
 		}
 	}
-	line := e.waits(func() string { return "moving out" }) // each key is quick, many are not
-	defer line.end()
 	for _, k := range p.keys {
 		line.renew("writing " + k.name + " back")
 		if err := e.writeBack(k); err != nil {
@@ -153,11 +154,7 @@ func (e *ejecting) giveOut(ctx context.Context, k *leaving) error {
 		e.note("giving up the new access key of %s; without AWS this takes half a minute", k.name)
 	}
 	failpoint.At("eject.asking")
-	var out api.Ejected
-	err := e.while("taking "+k.name+" out", func() (err error) {
-		out, err = e.daemon.Eject(ctx, k.name)
-		return err
-	})
+	out, err := e.daemon.Eject(ctx, k.name)
 	failpoint.At("eject.given")
 	if err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 )
 
 // showAfter is how long a person looks at a screen that says nothing.
-const showAfter = 250 * time.Millisecond
+const showAfter = 200 * time.Millisecond
 
 // progress is one line of a terminal which says what a person waits for. It comes
 // when nothing was said for a while, and is gone before anything else is written. It
@@ -29,7 +29,7 @@ type progress struct {
 }
 
 // waits shows text until end is called, where a person looks and no other progress is
-// shown. What is written meanwhile is written by above.
+// shown.
 func (a *app) waits(text func() string) *progress {
 	if !term.IsTerminal(int(a.stderr.Fd())) || a.env("TERM") == "dumb" {
 		return nil
@@ -43,7 +43,7 @@ func (a *app) waits(text func() string) *progress {
 	return p
 }
 
-// while is waits for what do does, which writes nothing.
+// while is waits for what do does.
 func (a *app) while(text string, do func() error) error {
 	p := a.waits(func() string { return text })
 	defer p.end()
@@ -61,7 +61,7 @@ func (a *app) forService(path string) (end func()) {
 
 func (p *progress) run() {
 	defer close(p.ended)
-	tick := time.NewTicker(showAfter)
+	tick := time.NewTicker(showAfter / 4)
 	defer tick.Stop()
 	for {
 		select {
@@ -90,11 +90,12 @@ func (p *progress) show() {
 	if w, _, err := term.GetSize(int(p.out.Fd())); err == nil && w > 0 {
 		width = w
 	}
-	p.shown = true
+	p.shown, p.quiet = true, now
 	_, _ = p.out.WriteString("\r\x1b[K" + cut(printable(text), max(width-1, 1))) // a line that wraps does not go away
 }
 
-// above writes what stays, in place of the line.
+// above writes what stays, in place of the line: whatever the app prints goes
+// through here.
 func (p *progress) above(say func()) {
 	if p == nil {
 		say()

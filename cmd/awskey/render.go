@@ -24,9 +24,11 @@ const (
 
 // printf writes text for a person to standard output.
 func (a *app) printf(format string, args ...any) {
-	if _, err := fmt.Fprintf(a.stdout, format, args...); err != nil && a.writeErr == nil {
-		a.writeErr = err
-	}
+	a.progress.Load().above(func() {
+		if _, err := fmt.Fprintf(a.stdout, format, args...); err != nil && a.writeErr == nil {
+			a.writeErr = err
+		}
+	})
 }
 
 // document writes v as one indented JSON document.
@@ -40,9 +42,11 @@ func (a *app) encode(v any, indent string) {
 	enc := json.NewEncoder(a.stdout)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", indent)
-	if err := enc.Encode(v); err != nil && a.writeErr == nil {
-		a.writeErr = err
-	}
+	a.progress.Load().above(func() {
+		if err := enc.Encode(v); err != nil && a.writeErr == nil {
+			a.writeErr = err
+		}
+	})
 }
 
 // colour paints s where a person looks at a terminal and did not ask for none

@@ -26,7 +26,6 @@ type waiter struct {
 	goal string // the code of the one hold that is an end as good as any
 	live <-chan api.Event
 	told string // the last trouble that was shown
-	line *progress
 }
 
 // follow opens the stream of events. It is called before anything begins, so
@@ -44,8 +43,8 @@ func (a *app) follow(ctx context.Context, name, work string) (w *waiter, stop co
 // be. Events are for the eye and may be missed; what counts is the key's own
 // document, read again after each.
 func (w *waiter) wait(ctx context.Context, over func(api.Key) (bool, error)) (api.Key, error) {
-	w.line = w.app.waits(func() string { return "waiting for " + w.work + " of " + w.name })
-	defer w.line.end()
+	line := w.app.waits(func() string { return "waiting for " + w.work + " of " + w.name })
+	defer line.end()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	end := time.NewTimer(waitLimit)
@@ -58,7 +57,7 @@ func (w *waiter) wait(ctx context.Context, over func(api.Key) (bool, error)) (ap
 		if err != nil {
 			return k, err
 		}
-		w.line.renew(w.name + ": " + phase(k, w.app.now()))
+		line.renew(w.name + ": " + phase(k, w.app.now()))
 		if k.Phase == "held" && k.Hold != nil {
 			w.rest()
 			if k.Hold.Code == w.goal {
@@ -93,10 +92,8 @@ func (w *waiter) held(k api.Key) error {
 	if w.app.json {
 		return e
 	}
-	w.line.above(func() {
-		w.app.printf("\n")
-		w.app.hold(k)
-	})
+	w.app.printf("\n")
+	w.app.hold(k)
 	e.Message, e.Remedy = k.Name+" is held and waits for you", "type one of the commands above"
 	if len(k.Hold.Choices) == 0 {
 		e.Remedy = "awskey status " + k.Name + " shows how it stands"
@@ -115,7 +112,7 @@ func (w *waiter) trouble(ctx context.Context) {
 		text := warning.Text
 		if warning.Severity != "info" && strings.HasPrefix(text, w.name+": ") && text != w.told {
 			w.told = text
-			w.line.above(func() { w.app.note("%s", text) })
+			w.app.note("%s", text)
 		}
 	}
 }
@@ -138,7 +135,7 @@ func (w *waiter) rest() {
 // step shows an event of this key. A hold is shown in full when it is seen.
 func (w *waiter) step(e api.Event) {
 	if e.Key == w.name && e.Event != "held" && !w.app.json {
-		w.line.above(func() { w.app.event(e) })
+		w.app.event(e)
 	}
 }
 
