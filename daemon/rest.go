@@ -33,15 +33,19 @@ func (d *Daemon) worked() {
 // what was left of secrets, and soon after the work instead of at some time.
 func (d *Daemon) mindMemory(ctx context.Context) {
 	for {
-		for quiet := false; !quiet; {
-			t := time.NewTimer(restAfter)
+		for left := restAfter; left > 0; {
+			t := time.NewTimer(left)
 			select {
 			case <-ctx.Done():
 				t.Stop()
 				return
 			case <-t.C:
 			}
-			quiet = time.Now().Unix()-d.busy.Load() >= int64(restAfter/time.Second)
+			left = time.Until(time.Unix(d.busy.Load()+1, 0).Add(restAfter)) // whole seconds were noted
+			if left > 2*restAfter { // the clock was set back
+				d.busy.Store(time.Now().Unix())
+				left = restAfter
+			}
 		}
 		d.rests.Store(true)
 		forget()

@@ -181,6 +181,15 @@ func (b *bench) helpers() error {
 	b.atMost(ratio, 1.30, "a round trip, its own command line from /proc, the environment, the checks of folder and peer")
 	ratio.Name += " (the hope)"
 	b.atMost(ratio, 1.15, "see the C program that asks beside the empty one: the round trip alone is most of it")
+	if counted, err := b.instructions(b.program(emptyGo)); err != nil {
+		return err
+	} else if counted > 0 {
+		own, err := b.instructions(b.program(helper))
+		if err != nil {
+			return err
+		}
+		b.note(figure{Name: "instructions of the helper over those of empty Go, outside of the kernel", Unit: "×", Median: own / counted, Why: fmt.Sprintf("%.0f over %.0f", own, counted)})
+	}
 	b.atMost(figure{Name: "helper, peak", Unit: "MiB", Median: ours.Peak}, 2.5, "")
 	b.atMost(figure{Name: "helper, stripped", Unit: "MiB", Median: ours.Size}, 1.6, "")
 	return nil

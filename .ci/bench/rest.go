@@ -17,7 +17,7 @@ import (
 // each, has come to rest again.
 const (
 	sampled = 250 * time.Millisecond
-	echo    = 6500 * time.Millisecond
+	echo    = 7 * time.Second
 )
 
 // rests measures a minute in which nobody asks a daemon for anything.
