@@ -39,6 +39,10 @@ type Keychains struct {
 	// Stale reports that a keychain has come within reach which this process can
 	// use only after it began anew.
 	Stale func(ctx context.Context) bool
+	// Away reports that a keychain is out of this process's reach, so that Stale is
+	// worth asking; Lost says when one has come to be.
+	Away func() bool
+	Lost <-chan struct{}
 }
 
 // KeychainOptions are what the configuration says of the store.
@@ -80,7 +84,8 @@ type Daemon struct {
 	used    atomic.Int64  // when anything of a key was asked for last, the same
 	streams atomic.Int64  // of events, that are open
 	busy    atomic.Int64  // when anything was asked for or done last, the same
-	rests   atomic.Bool   // see mindMemory
+	working atomic.Int64  // requests that something is done for
+	resting atomic.Bool   // see mindMemory
 	stirred chan struct{} // ends a rest
 	leaves  chan struct{} // [service] has changed
 

@@ -141,6 +141,7 @@ func (d *Daemon) unlockedBy(ctx context.Context, by locker) {
 	d.opening.Unlock()
 	if over {
 		d.openStore(ctx, false)
+		d.look() // who minds the store has thought it locked
 	}
 }
 

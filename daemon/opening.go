@@ -53,7 +53,7 @@ func (d *Daemon) mindStore(ctx context.Context) (restart bool) {
 		switch {
 		case waiting || halfway || set != nil && set.Trouble() != nil:
 			wait = 3 * time.Second
-		case d.keychains.Stale != nil || d.somethingLeft():
+		case d.keychains.Away != nil && d.keychains.Away() || d.somethingLeft():
 			wait = 30 * time.Second
 		}
 		t := time.NewTimer(wait)
@@ -65,6 +65,8 @@ func (d *Daemon) mindStore(ctx context.Context) (restart bool) {
 			t.Stop()
 			d.migrate(ctx)
 			continue
+		case <-d.keychains.Lost:
+			t.Stop()
 		case <-t.C:
 		}
 		if d.keychains.Stale != nil && d.keychains.Stale(ctx) {
@@ -84,7 +86,7 @@ func (d *Daemon) mindStore(ctx context.Context) (restart bool) {
 }
 
 // storeRests is how long nobody looks after a store that is well: what is to be done
-// with it is said by a nudge.
+// with it comes with a nudge, or with the loss of its keychain.
 const storeRests = 15 * time.Minute
 
 // takeStore keeps the store for something long, which a lock calls off. For the
@@ -110,13 +112,14 @@ func (d *Daemon) takeStore(ctx context.Context) (taken context.Context, done fun
 func (d *Daemon) openStore(ctx context.Context, ask bool) {
 	d.opening.Lock()
 	defer d.opening.Unlock()
-	defer d.worked()
 	d.mu.Lock()
 	idle := d.set != nil || d.locked != ""
 	d.mu.Unlock()
 	if idle {
 		return
 	}
+	d.working.Add(1)
+	defer d.done()
 	o, err := d.openKeychain(ctx, ask)
 	if o.items == nil && err == nil {
 		return // none is chosen yet

@@ -15,11 +15,10 @@ const restAfter = 5 * time.Second
 // same, in bytes: looks at files, requests for the status.
 const restRoom = 16 << 20
 
-// worked notes that something is asked for or done. It costs a helper's answer two
-// loads and a store.
+// worked notes that something was done, or is about to be.
 func (d *Daemon) worked() {
 	d.busy.Store(time.Now().Unix())
-	if d.rests.Load() {
+	if d.resting.Load() {
 		select {
 		case d.stirred <- struct{}{}:
 		default: // it is about to
@@ -27,27 +26,28 @@ func (d *Daemon) worked() {
 	}
 }
 
+// works notes that something is begun that may take long, until done.
+func (d *Daemon) works() {
+	d.working.Add(1)
+	d.worked()
+}
+
+func (d *Daemon) done() {
+	d.worked()
+	d.working.Add(-1)
+}
+
 // mindMemory gives memory back in each rest, the process's own and, where the system
 // lets it, the pages of the program, and keeps Go's collector from coming every two
 // minutes then, which would wake every thread: it has just been. That also overwrites
 // what was left of secrets, and soon after the work instead of at some time.
 func (d *Daemon) mindMemory(ctx context.Context) {
-	for {
-		for left := restAfter; left > 0; {
-			t := time.NewTimer(left)
-			select {
-			case <-ctx.Done():
-				t.Stop()
-				return
-			case <-t.C:
-			}
-			left = time.Until(time.Unix(d.busy.Load()+1, 0).Add(restAfter)) // whole seconds were noted
-			if left > 2*restAfter { // the clock was set back
-				d.busy.Store(time.Now().Unix())
-				left = restAfter
-			}
+	for d.quiet(ctx) {
+		d.resting.Store(true)
+		if d.untilQuiet() > 0 { // something was begun that has stirred nobody
+			d.resting.Store(false)
+			continue
 		}
-		d.rests.Store(true)
 		forget()
 		programPages()
 		end := collectLess()
@@ -55,12 +55,39 @@ func (d *Daemon) mindMemory(ctx context.Context) {
 		case <-ctx.Done():
 		case <-d.stirred:
 		}
-		d.rests.Store(false)
+		d.resting.Store(false)
 		end()
-		if ctx.Err() != nil {
-			return
+	}
+}
+
+// quiet waits until nothing was done for restAfter; false: ctx has ended.
+func (d *Daemon) quiet(ctx context.Context) bool {
+	for left := restAfter; left > 0; left = d.untilQuiet() {
+		t := time.NewTimer(left)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return false
+		case <-t.C:
 		}
 	}
+	return true
+}
+
+// untilQuiet is how long until then at the least.
+func (d *Daemon) untilQuiet() time.Duration {
+	d.mu.Lock()
+	set := d.set
+	d.mu.Unlock()
+	if d.working.Load() > 0 || set != nil && set.AtWork() {
+		return restAfter
+	}
+	left := time.Until(time.Unix(d.busy.Load()+1, 0).Add(restAfter)) // whole seconds were noted
+	if left > 2*restAfter {                                          // the clock was set back
+		d.busy.Store(time.Now().Unix())
+		return restAfter
+	}
+	return left
 }
 
 // collectLess lets the collector come only when restRoom is used up, until end is

@@ -8,39 +8,50 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// programPages gives back the pages of the program that this process has mapped but
-// never writes to: what it needs again comes from the page cache, without a wait,
+// programPages gives back the pages of the program that this process has mapped and
+// never written to: what it needs again comes from the page cache, without a wait,
 // and what only its start needed does not come back. An SDK of AWS is most of it.
 func programPages() {
 	self, err := os.Readlink("/proc/self/exe")
 	if err != nil {
 		return
 	}
-	maps, err := os.ReadFile("/proc/self/maps")
+	smaps, err := os.ReadFile("/proc/self/smaps")
 	if err != nil {
 		return
 	}
-	for line := range bytes.Lines(maps) {
-		begin, end, ok := ofProgram(line, self)
-		if ok {
-			// Not by unix.Madvise: the range is nobody's slice. Refused, they stay.
-			_, _, _ = unix.Syscall(unix.SYS_MADVISE, begin, end-begin, unix.MADV_DONTNEED)
-		}
+	for _, m := range untouched(smaps, self) {
+		// Not by unix.Madvise: the range is nobody's slice. Refused, they stay.
+		_, _, _ = unix.Syscall(unix.SYS_MADVISE, m.begin, m.end-m.begin, unix.MADV_DONTNEED)
 	}
 }
 
-// ofProgram takes apart a line of proc_pid_maps(5), if it is of a part of the
-// program that nobody writes to.
-func ofProgram(line []byte, self string) (begin, end uintptr, ok bool) {
-	words := bytes.Fields(line)
-	if len(words) < 6 || len(words[1]) != 4 || words[1][1] != '-' || words[1][3] != 'p' || !bytes.HasSuffix(bytes.TrimRight(line, "\n"), []byte(" "+self)) {
-		return 0, 0, false
+// mapping is a range of addresses.
+type mapping struct{ begin, end uintptr }
+
+// untouched are the parts of the program that this process can only read, by
+// proc_pid_smaps(5). Not all of these are as they are in the file: of a program that
+// is linked to be moved (PIE, RELRO) some were written before they were closed, and
+// would be lost. The kernel counts such pages as anonymous.
+func untouched(smaps []byte, self string) (list []mapping) {
+	var at mapping
+	own := false
+	for line := range bytes.Lines(smaps) {
+		words := bytes.Fields(line)
+		switch {
+		case len(words) == 3 && string(words[0]) == "Anonymous:":
+			if own && string(words[1]) == "0" {
+				list = append(list, at)
+			}
+			own = false
+		case len(words) >= 5 && len(words[1]) == 4: // the head of a mapping
+			begin, end, _ := bytes.Cut(words[0], []byte("-"))
+			first, err := strconv.ParseUint(string(begin), 16, 64)
+			last, err2 := strconv.ParseUint(string(end), 16, 64)
+			at = mapping{uintptr(first), uintptr(last)}
+			own = err == nil && err2 == nil && last > first && words[1][1] == '-' && words[1][3] == 'p' &&
+				bytes.HasSuffix(bytes.TrimRight(line, "\n"), []byte(" "+self))
+		}
 	}
-	from, to, _ := bytes.Cut(words[0], []byte("-"))
-	first, err := strconv.ParseUint(string(from), 16, 64)
-	if err != nil {
-		return 0, 0, false
-	}
-	last, err := strconv.ParseUint(string(to), 16, 64)
-	return uintptr(first), uintptr(last), err == nil && last > first
+	return list
 }

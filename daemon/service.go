@@ -153,7 +153,8 @@ func storeState(code string) string {
 
 // Identify tells whose an access key is; nothing of it is kept.
 func (d *Daemon) Identify(ctx context.Context, r api.IdentifyRequest) (api.Identity, error) {
-	d.worked()
+	d.works()
+	defer d.done()
 	d.mu.Lock()
 	makes := d.awsFor()
 	d.mu.Unlock()
@@ -254,7 +255,8 @@ func (d *Daemon) Resolve(ctx context.Context, name string, r api.ResolveRequest)
 // with does something with the keys, if there is a store.
 func with[T any](d *Daemon, do func(*keys.Set) (T, error)) (T, error) {
 	d.used.Store(time.Now().Unix())
-	d.worked()
+	d.works()
+	defer d.done()
 	set, err := d.keySet()
 	if err != nil {
 		var none T

@@ -36,8 +36,12 @@ func ask(fd uintptr, profile string, deadline Moment, space []byte) ([]byte, err
 	defer syscall.Close(int(fd))
 	// A daemon that refuses early may have closed already: what it said counts,
 	// so a failed write shows as an answer that is missing. So few bytes are
-	// written at once or not at all.
-	_, _ = write(fd, request(space[:0], profile))
+	// written at once or not at all, the latter when a signal comes: a socket with a
+	// time limit is not restarted (signal(7)).
+	_ = again(func() error {
+		_, err := write(fd, request(space[:0], profile))
+		return err
+	})
 	return readAnswer(timed{int(fd), deadline}, space[:0])
 }
 

@@ -19,8 +19,8 @@ type client struct {
 }
 
 const (
-	once  = "GET /v1/credentials/work HTTP/1.0\r\n\r\n"
-	again = "GET /v1/credentials/work HTTP/1.1\r\nHost: localhost\r\n\r\n"
+	once = "GET /v1/credentials/work HTTP/1.0\r\n\r\n"
+	more = "GET /v1/credentials/work HTTP/1.1\r\nHost: localhost\r\n\r\n"
 )
 
 func dial(socket string) (*client, error) {
@@ -32,7 +32,7 @@ func dial(socket string) (*client, error) {
 	limit := syscall.Timeval{Sec: 10}
 	err = errors.Join(syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &limit), syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &limit))
 	for late := time.Now().Add(4 * time.Second); err == nil; time.Sleep(5 * time.Millisecond) {
-		if err = syscall.Connect(fd, &syscall.SockaddrUnix{Name: socket}); err != syscall.EAGAIN || time.Now().After(late) {
+		if err = syscall.Connect(fd, &syscall.SockaddrUnix{Name: socket}); err != syscall.EAGAIN && err != syscall.EINTR || time.Now().After(late) {
 			break
 		}
 		err = nil // the queue is full
@@ -48,14 +48,11 @@ func (c *client) close() { _ = syscall.Close(c.fd) }
 
 // ask returns the credentials that a request is answered with.
 func (c *client) ask(request string) ([]byte, error) {
-	if _, err := syscall.Write(c.fd, []byte(request)); err != nil {
+	if _, err := again(func() (int, error) { return syscall.Write(c.fd, []byte(request)) }); err != nil {
 		return nil, err
 	}
 	for n := 0; ; {
-		more, err := syscall.Read(c.fd, c.buffer[n:])
-		if err == syscall.EINTR {
-			continue
-		}
+		more, err := again(func() (int, error) { return syscall.Read(c.fd, c.buffer[n:]) })
 		if err != nil || more == 0 {
 			return nil, fmt.Errorf("an answer ended after %d bytes, %w", n, err)
 		}
@@ -75,9 +72,19 @@ func (c *client) ask(request string) ([]byte, error) {
 	}
 }
 
+// again makes a call anew that a signal has ended: a socket with a time limit is not
+// restarted (signal(7)), and Go's scheduler sends signals.
+func again(call func() (int, error)) (n int, err error) {
+	for {
+		if n, err = call(); err != syscall.EINTR {
+			return n, err
+		}
+	}
+}
+
 // ends is what a connection says after its last answer.
 func (c *client) ends() error {
-	if n, err := syscall.Read(c.fd, c.buffer[:1]); n != 0 || err != nil {
+	if n, err := again(func() (int, error) { return syscall.Read(c.fd, c.buffer[:1]) }); n != 0 || err != nil {
 		return fmt.Errorf("the connection goes on: %d, %w", n, err)
 	}
 	return nil

@@ -92,7 +92,7 @@ func (b *bench) answers() error {
 			return nil, nil, err
 		}
 		return func() error {
-			got, err := c.ask(again)
+			got, err := c.ask(more)
 			if err == nil && !bytes.Equal(got, answer) {
 				err = errors.New("the socket answered with other credentials")
 			}

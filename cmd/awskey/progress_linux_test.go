@@ -48,10 +48,11 @@ func TestAWaitIsShownNowhereElse(t *testing.T) {
 	} else {
 		again.end()
 	}
-	for _, path := range []string{"/v1/unlock", "/v1/store/backend"} { // where a keyring may ask on this terminal
-		a.forService(path)()
-		if a.progress.Load() != nil {
-			t.Errorf("%s: it is shown", path)
+	for path, shown := range map[string]bool{"/v1/status": true, "/v1/unlock": false, "/v1/store/backend": false} { // where a keyring may ask on this terminal
+		end := a.forService(path)
+		if got := a.progress.Load() != nil; got != shown {
+			t.Errorf("%s: it is shown: %v", path, got)
 		}
+		end()
 	}
 }

@@ -30,15 +30,9 @@ var keychains = daemon.Keychains{
 		return k, nil
 	},
 	Probe: probe,
-	Stale: stale(),
-}
-
-// stale is nil in a process that has its bus: nothing has to come back for it.
-func stale() func(context.Context) bool {
-	if busguard.Reason() == "" {
-		return nil
-	}
-	return busguard.Recovered
+	Stale: busguard.Recovered,
+	Away:  func() bool { return busguard.Reason() != "" },
+	Lost:  busguard.Losses(),
 }
 
 // probe asks all at once: each has its own deadline, and one may be hung.

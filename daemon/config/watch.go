@@ -61,20 +61,22 @@ func toWatch(path string) []string {
 }
 
 // look reads the files and tells what is new.
-func (w *watcher) look() {
+func (w *watcher) look() (well bool) {
 	c, now, err := load(w.paths, time.Now())
+	well = err == nil // what is wrong may be mended by a chmod, which is not heard of
 	if now == w.seen && !w.first {
-		return
+		return well
 	}
 	w.seen, w.first = now, false
 	for i, path := range []string{w.paths.User, w.paths.System} {
 		if w.good[i] != "" && now[i] == "" {
 			w.onChange(nil, &Error{File: path, Text: "the file is gone; what it said stays in force until it is back or awskeyd is restarted"})
-			return
+			return false
 		}
 	}
 	if err == nil {
 		w.good = now
 	}
 	w.onChange(c, err)
+	return well
 }

@@ -21,8 +21,8 @@ import (
 
 const (
 	debounce = 200 * time.Millisecond // an editor's save is several events
-	reread   = time.Minute            // where no event comes: network homes, no watches left
-	rarely   = 15 * time.Minute       // where they do, in case one is lost
+	reread   = time.Minute            // where no event may come: network homes, no watches left; and while all is not well
+	rarely   = 15 * time.Minute       // else: of folders that are mounted over, or whose parents are replaced, nobody tells
 	// longest is how often the debounce may be put off by another event: a folder
 	// may never be quiet.
 	longest = 10
@@ -30,11 +30,11 @@ const (
 
 // Watch calls look at once, soon after anything has changed in one of the folders,
 // upon each nudge (nil for none), and once a minute where the system cannot tell of
-// every change, else now and then. The folders are asked for again
+// every change or look has found that not all is well, else now and then. The folders are asked for again
 // before each look, as links may have come to lead elsewhere. Watch returns when ctx
 // ends; until then the caller's goroutine is its own, and calls of look follow each
 // other.
-func Watch(ctx context.Context, nudge <-chan struct{}, folders func() []string, look func()) {
+func Watch(ctx context.Context, nudge <-chan struct{}, folders func() []string, look func() (well bool)) {
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
 		notify = nil // no descriptors or watches left: the rereading is the net
@@ -42,7 +42,7 @@ func Watch(ctx context.Context, nudge <-chan struct{}, folders func() []string, 
 	watch(ctx, nudge, folders, look, notify)
 }
 
-func watch(ctx context.Context, nudge <-chan struct{}, folders func() []string, look func(), notify *fsnotify.Watcher) {
+func watch(ctx context.Context, nudge <-chan struct{}, folders func() []string, look func() (well bool), notify *fsnotify.Watcher) {
 	changed := make(chan struct{}, 1)
 	if notify != nil {
 		drained := make(chan struct{})
@@ -55,17 +55,13 @@ func watch(ctx context.Context, nudge <-chan struct{}, folders func() []string, 
 			<-drained
 		}()
 	}
-	again := time.NewTimer(0)
+	again := time.NewTimer(reread)
 	defer again.Stop()
 	for {
 		// The watches first: what changes after them is told, what changed
 		// before is read.
-		wait := reread
-		if arm(notify, folders) {
-			wait = rarely
-		}
-		look()
-		again.Reset(wait)
+		heard := arm(notify, folders)
+		again.Reset(pause(heard, look()))
 		select {
 		case <-ctx.Done():
 			return
@@ -77,6 +73,14 @@ func watch(ctx context.Context, nudge <-chan struct{}, folders func() []string, 
 			}
 		}
 	}
+}
+
+// pause is how long nobody looks unless something is heard.
+func pause(heard, well bool) time.Duration {
+	if heard && well {
+		return rarely
+	}
+	return reread
 }
 
 // settle waits until the events pause, though not for ever.
@@ -117,7 +121,7 @@ func drain(notify *fsnotify.Watcher, changed chan<- struct{}) {
 	}
 }
 
-// arm watches the folders, and tells whether every change in them will be heard of.
+// arm watches the folders, and tells whether what is written in them will be heard of.
 func arm(notify *fsnotify.Watcher, folders func() []string) (all bool) {
 	if notify == nil {
 		return false

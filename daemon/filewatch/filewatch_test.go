@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"go.uber.org/goleak"
 )
 
@@ -22,7 +23,7 @@ func TestWithoutEvents(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		looks := make(chan time.Time, 10)
 		began := time.Now()
-		go watch(ctx, nil, nil, func() { looks <- time.Now() }, nil)
+		go watch(ctx, nil, nil, func() bool { looks <- time.Now(); return true }, nil)
 		for n := range 4 {
 			if at := <-looks; at.Sub(began) != time.Duration(n)*time.Minute {
 				t.Errorf("look %d came after %v", n, at.Sub(began))
@@ -30,6 +31,45 @@ func TestWithoutEvents(t *testing.T) {
 		}
 		cancel()
 	})
+}
+
+// Only where every folder is watched, and lies on this machine, all is heard of.
+func TestWhereAllIsHeardOf(t *testing.T) {
+	notify, err := fsnotify.NewWatcher()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go drain(notify, make(chan struct{}, 1))
+	defer notify.Close()
+	here := t.TempDir()
+	for name, c := range map[string]struct {
+		notify  *fsnotify.Watcher
+		folders []string
+		all     bool
+	}{
+		"watched":           {notify, []string{here}, tells(here)},
+		"one is not there":  {notify, []string{here, filepath.Join(here, "none")}, false},
+		"no watches at all": {nil, []string{here}, false},
+	} {
+		if got := arm(c.notify, func() []string { return c.folders }); got != c.all {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	if tells("/proc") || tells(filepath.Join(here, "none")) {
+		t.Error("a folder is trusted of which nobody tells")
+	}
+}
+
+// Who is not well is looked at once a minute, else there is time.
+func TestHowLongNobodyLooks(t *testing.T) {
+	for _, c := range []struct {
+		heard, well bool
+		wait        time.Duration
+	}{{true, true, rarely}, {true, false, reread}, {false, true, reread}, {false, false, reread}} {
+		if got := pause(c.heard, c.well); got != c.wait {
+			t.Errorf("%+v: %s", c, got)
+		}
+	}
 }
 
 // A folder that is never quiet is looked at in the end.
@@ -69,9 +109,10 @@ func TestWatch(t *testing.T) {
 	seen, ended := make(chan string, 100), make(chan struct{})
 	go func() {
 		defer close(ended)
-		Watch(ctx, nil, func() []string { return Folders(path) }, func() {
+		Watch(ctx, nil, func() []string { return Folders(path) }, func() bool {
 			text, _ := os.ReadFile(path) // none yet is a sight like another
 			seen <- string(text)
+			return true
 		})
 	}()
 	await := func(want string) {

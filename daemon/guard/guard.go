@@ -77,7 +77,7 @@ func (g *Guard) Look() {
 
 // Run watches until ctx ends.
 func (g *Guard) Run(ctx context.Context) {
-	filewatch.Watch(ctx, g.nudge, g.folders, func() { g.look(ctx) })
+	filewatch.Watch(ctx, g.nudge, g.folders, func() bool { return g.look(ctx) })
 	g.notified.Wait()
 }
 
@@ -98,8 +98,9 @@ func (g *Guard) folders() []string {
 }
 
 // look finds what is wrong now. What is seen for the first time is told as an event,
-// and a key on the desktop; it may be told again once it was gone.
-func (g *Guard) look(ctx context.Context) {
+// and a key on the desktop; it may be told again once it was gone. While anything is
+// wrong, all is not well: taking a key in is tried again.
+func (g *Guard) look(ctx context.Context) (well bool) {
 	seen, whole := g.find()
 	g.warn(seen) // at once: AWS may take its time
 	// Never taken in out of half of what is there: the other half may say something
@@ -131,6 +132,7 @@ func (g *Guard) look(ctx context.Context) {
 		}
 	}
 	g.told, g.shown = told, shown
+	return whole && len(seen) == 0
 }
 
 func (g *Guard) warn(seen []sight) {

@@ -14,7 +14,7 @@ import (
 // is due O(log n).
 type agenda struct {
 	mu     sync.Mutex
-	rests  byDue
+	keys   byDue
 	sooner chan struct{} // the first of them is another one by now
 }
 
@@ -24,7 +24,7 @@ func (a *agenda) put(k *Key, due time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	k.due = due
-	if heap.Push(&a.rests, k); k.place == 0 {
+	if heap.Push(&a.keys, k); k.place == 0 {
 		select {
 		case a.sooner <- struct{}{}:
 		default:
@@ -37,7 +37,7 @@ func (a *agenda) drop(k *Key) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if k.place >= 0 {
-		heap.Remove(&a.rests, k.place)
+		heap.Remove(&a.keys, k.place)
 	}
 }
 
@@ -51,12 +51,12 @@ func (a *agenda) look(now, most time.Duration) (due []*Key, rest time.Duration) 
 	for at := []int{0}; len(at) > 0; at = at[1:] {
 		i := at[0]
 		switch {
-		case i >= len(a.rests):
-		case a.rests[i].due <= now:
-			due = append(due, a.rests[i])
+		case i >= len(a.keys):
+		case a.keys[i].due <= now:
+			due = append(due, a.keys[i])
 			at = append(at, 2*i+1, 2*i+2)
 		default:
-			rest = min(rest, a.rests[i].due-now)
+			rest = min(rest, a.keys[i].due-now)
 		}
 	}
 	return due, rest
@@ -118,6 +118,9 @@ func (s *Set) keepTime(ctx context.Context) {
 	for last := s.instant(); ; {
 		select {
 		case <-ctx.Done():
+			for _, k := range s.all() { // who has something to store begins at once
+				k.cease()
+			}
 			return
 		case <-deaf:
 			most, deaf = lookEvery, nil

@@ -45,7 +45,8 @@ type rig struct {
 	with         map[string]string // who rotates whom
 	events       []api.Event
 	told         chan api.Event
-	loading      func()          // before a record is read; set before a start
+	loading      func() // before a record is read; set before a start
+	clockSet     func(context.Context, chan<- struct{}) error
 	meanwhile    func(api.Event) // done by the key itself, before it goes on; set before anything begins
 }
 
@@ -98,7 +99,7 @@ func (r *rig) start() {
 			}
 			r.told <- e
 		},
-		Log: slog.New(slog.DiscardHandler), LockTaken: r.now(), Wall: r.now,
+		Log: slog.New(slog.DiscardHandler), LockTaken: r.now(), Wall: r.now, ClockSet: r.clockSet,
 	})
 	r.end = func() { cancel(); set.Close() }
 	r.mu.Lock()

@@ -61,23 +61,26 @@ type Key struct {
 	asks   []*ask    // that wait, the oldest first
 	up     bool      // a goroutine has it
 	again  bool      // and looks once more before it lets go
+	urged  bool      // and reads its record, if it has none, whether it is time or not
 	over   bool      // it has ended for good
 	stopBy time.Time // when a stop has waited long enough; zero while nobody stops it
 
-	due   time.Duration // when its rest is over; the agenda's own
+	due   time.Duration // when its rest is over; the agenda's own, as is the next
 	place int           // in the agenda; -1 outside
 
-	mu        sync.Mutex // guards what follows; only the goroutine writes
-	loaded    bool
-	loadErr   error
-	misread   int // tries to read the record that failed
-	r         rotation.Record
-	m         rotation.Memory
-	waiting   rotation.Waiting
-	previous  *served // the version before current, for what was handed out of it
-	awsClock  rotation.Clock
-	surprises int // how often the store held something else, and it began afresh
-	aws       AWS // nil until it is asked, and in longer rests
+	misread   int           // tries to read the record that failed; the goroutine's own, as are the next two
+	readAgain time.Duration // when the next one is due
+	surprises int           // how often the store held something else, and it began afresh
+
+	mu       sync.Mutex // guards what follows; only the goroutine writes
+	loaded   bool
+	loadErr  error
+	r        rotation.Record
+	m        rotation.Memory
+	waiting  rotation.Waiting
+	previous *served // the version before current, for what was handed out of it
+	awsClock rotation.Clock
+	aws      AWS // nil until it is asked, and in longer rests
 }
 
 // step does one thing, or tells for how long there is nothing to do.
@@ -111,7 +114,10 @@ func (k *Key) step(ctx context.Context) (rest time.Duration, ended bool) {
 	k.mu.Unlock()
 	rest = lookEvery // what it waits for may come without a word
 	if !a.Until.IsZero() {
-		rest = max(a.Until.Sub(n.Local), 1)
+		rest = min(max(a.Until.Sub(n.Local), 1), longestRest)
+	}
+	if k.r.Phase == rotation.Held {
+		rest = min(rest, lookEvery) // what holds it may pass by itself
 	}
 	if stopping { // with something to store, hence only a short back-off
 		time.Sleep(min(rest, 250*time.Millisecond))
@@ -120,9 +126,19 @@ func (k *Key) step(ctx context.Context) (rest time.Duration, ended bool) {
 	return rest, false
 }
 
-// readFirst reads the record of a key that has none in hand, and returns when to try
-// again if it cannot be read.
+// longestRest is a net: whatever a schedule says, each key is looked at once a day.
+const longestRest = 24 * time.Hour
+
+// readFirst reads the record of a key that has none in hand, once that is due or
+// somebody urges, and returns when to try again if it cannot be read.
 func (k *Key) readFirst(ctx context.Context) (rest time.Duration) {
+	k.life.Lock()
+	urged := k.urged
+	k.urged = false
+	k.life.Unlock()
+	if left := k.readAgain - k.set.instant().Awake; k.misread > 0 && left > 0 && !urged {
+		return left
+	}
 	err := k.load(ctx)
 	if k.misread == 0 {
 		close(k.looked)
@@ -131,7 +147,9 @@ func (k *Key) readFirst(ctx context.Context) (rest time.Duration) {
 		return 0
 	}
 	k.misread++
-	return min(time.Second<<min(k.misread-1, 6), lookEvery)
+	rest = min(time.Second<<min(k.misread-1, 6), lookEvery)
+	k.readAgain = k.set.instant().Awake + rest
+	return rest
 }
 
 // serve puts the record's current version into force. With k.mu held.

@@ -43,7 +43,7 @@ func (k *Key) start(ctx context.Context) {
 func (k *Key) Wake() {
 	k.life.Lock()
 	defer k.life.Unlock()
-	k.again = true
+	k.again, k.urged = true, true
 	k.rise()
 }
 
@@ -53,6 +53,7 @@ func (k *Key) rise() {
 		return
 	}
 	k.up, k.again = true, false
+	k.set.up.Add(1)
 	k.set.agenda.drop(k)
 	go k.run(k.ctx)
 }
@@ -61,13 +62,14 @@ func (k *Key) rise() {
 func (k *Key) run(ctx context.Context) {
 	for {
 		rest, ended := k.step(ctx)
-		switch {
-		case ended:
+		if ended {
 			k.end()
 			return
-		case rest > 0 && k.rests(rest):
+		}
+		if rest > 0 && k.rests(rest) {
 			return
-		case rest > 0 || k.m.Created == nil: // its secret is in memory alone: nothing comes before storing it
+		}
+		if rest > 0 || k.m.Created == nil { // its secret is in memory alone: nothing comes before storing it
 			k.answer(ctx)
 		}
 	}
@@ -90,11 +92,11 @@ func (k *Key) rests(d time.Duration) bool {
 		k.mu.Unlock()
 	}
 	k.set.agenda.put(k, k.set.instant().Awake+d)
+	k.set.up.Add(-1)
 	return true
 }
 
-// cease bids the key end; stop also waits for it. A created access key is stored or
-// deleted first.
+// cease bids the key end. A created access key is stored or deleted first.
 func (k *Key) cease() {
 	k.life.Lock()
 	defer k.life.Unlock()
@@ -106,6 +108,7 @@ func (k *Key) cease() {
 	k.rise()
 }
 
+// stop is cease, and waits for the end.
 func (k *Key) stop() {
 	k.cease()
 	<-k.done
@@ -116,6 +119,7 @@ func (k *Key) end() {
 	k.life.Lock()
 	defer k.life.Unlock()
 	k.over = true
+	k.set.up.Add(-1)
 	for _, a := range k.asks {
 		a.reply <- ErrBusy
 	}

@@ -2,6 +2,7 @@ package keys_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -54,6 +55,70 @@ func TestAfterASleepEveryKeyLooksAtTheTime(t *testing.T) {
 		r.await("began")
 		if took := time.Since(before); took > 2*time.Minute {
 			t.Errorf("the rotation that came due in the sleep began %s after it", took)
+		}
+	})
+}
+
+// Where the system tells, nobody looks at the clock; where it turns out that it does
+// not, once a minute.
+func TestWhoeverIsToldOfTheClock(t *testing.T) {
+	for name, c := range map[string]struct {
+		tells func(ctx context.Context, told chan<- struct{}, set <-chan struct{}) error
+		most  time.Duration
+	}{
+		"the system tells": {func(ctx context.Context, told chan<- struct{}, set <-chan struct{}) error {
+			<-set
+			told <- struct{}{}
+			<-ctx.Done()
+			return ctx.Err()
+		}, time.Second},
+		"it cannot": {func(context.Context, chan<- struct{}, <-chan struct{}) error { return errors.New("no such timer") }, time.Minute + time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				set := make(chan struct{})
+				r := newRig(t)
+				r.end()
+				r.clockSet = func(ctx context.Context, told chan<- struct{}) error { return c.tells(ctx, told, set) }
+				r.start()
+				defer func() { r.end() }()
+				r.add()
+				synctest.Wait()
+				r.aws.ahead.Store(int64(80 * 24 * time.Hour))
+				r.wrong.Store(int64(80 * 24 * time.Hour))
+				close(set)
+				before := time.Now()
+				r.await("began")
+				if took := time.Since(before); took > c.most {
+					t.Errorf("the rotation began %s after the clock was set", took)
+				}
+			})
+		})
+	}
+}
+
+// Who was told that a key is busy finds later that nothing was done.
+func TestWhatWasNotBegunIsTakenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		defer func() { r.end() }()
+		r.add()
+		answer := r.withholdCreation()
+		if _, err := r.set.Rotate(context.Background(), "work", api.RotateRequest{}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // IAM is being asked for a new access key
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_, err := r.set.Pause(ctx, "work")
+		var e *api.Error
+		if !errors.As(err, &e) || e.Code != "busy" {
+			t.Errorf("pause: %v", err)
+		}
+		answer()
+		r.await("switched")
+		if r.key("work").Paused {
+			t.Error("it is paused all the same")
 		}
 	})
 }

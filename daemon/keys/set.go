@@ -52,7 +52,8 @@ type Set struct {
 	store  atomic.Pointer[Store] // in force; see records
 	log    *slog.Logger
 	noted  *noted
-	began  time.Time // monotonic
+	up     atomic.Int64 // keys that have a goroutine
+	began  time.Time    // monotonic
 	agenda agenda
 
 	change   chan struct{} // held by the one add, rename, remove or freeze
@@ -102,7 +103,7 @@ func (s *Set) Close() {
 		k.cease() // all at once: each may have something to store
 	}
 	for _, k := range all {
-		k.stop()
+		<-k.done
 	}
 	s.profiles.Store(&map[string]*Key{})
 	for _, k := range all {
@@ -170,13 +171,22 @@ func (s *Set) keepReading(ctx context.Context) {
 func (s *Set) readRecords(ctx context.Context) {
 	for _, k := range s.all() {
 		k.Wake()
+		limit := time.NewTimer(firstLook) // one that hangs must not hold up the names
 		select {
 		case <-k.looked:
+		case <-k.done: // renamed or removed before
+		case <-limit.C:
 		case <-ctx.Done():
+		}
+		limit.Stop()
+		if ctx.Err() != nil {
 			return
 		}
 	}
 }
+
+// AtWork reports whether any key does something at this moment.
+func (s *Set) AtWork() bool { return s.up.Load() > 0 }
 
 // readNames begins the keys that the index names. Names that can be read are
 // served even where the rest cannot.

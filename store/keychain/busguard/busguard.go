@@ -23,6 +23,7 @@ var (
 	mu      sync.Mutex
 	address string // of the bus that answered, as the library was told it
 	reason  string
+	lost    = make(chan struct{}, 1)
 )
 
 // Address returns the address of the session bus that answered at start, "" if
@@ -49,8 +50,12 @@ func Lost(why string) {
 	defer mu.Unlock()
 	if reason == "" {
 		reason = why
+		lost <- struct{}{} // once in a process
 	}
 }
+
+// Losses says when the bus that answered at start is gone, once.
+func Losses() <-chan struct{} { return lost }
 
 // Recovered reports whether a process that was given up on its bus would find
 // one if it began anew: then let it execute itself again, with the environment
