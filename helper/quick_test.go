@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -77,16 +78,29 @@ func TestQuick(t *testing.T) {
 	}
 }
 
+// TestQuickNeedsNoOtherWay: it answers where the long way has no time left at all.
+func TestQuickNeedsNoOtherWay(t *testing.T) {
+	env := inRuntimeFolder(t, func(conn net.Conn) {
+		readRequest(conn)
+		_, _ = conn.Write([]byte(good("")))
+	})
+	r := newRun(env, make([]byte, answerSpace))
+	body, err := r.quick("work", Now()+minute)
+	if err != nil || string(body) != goodBody {
+		t.Errorf("%q, %v", body, err)
+	}
+}
+
 // TestQuickAsksOursAlone: where the quick way may not go, the other one says why.
 func TestQuickAsksOursAlone(t *testing.T) {
-	asked := false
-	env := inRuntimeFolder(t, func(conn net.Conn) { asked = true })
+	var asked atomic.Bool
+	env := inRuntimeFolder(t, func(conn net.Conn) { asked.Store(true) })
 	if err := os.Chmod(filepath.Join(env("XDG_RUNTIME_DIR"), "awskeyd"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	exit, stdout, stderr := try(t, minute, env, "work")
 	mustFail(t, exit, stdout, stderr, ExitRefused, "is open to other users")
-	if asked {
+	if asked.Load() {
 		t.Error("it asked")
 	}
 }

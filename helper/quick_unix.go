@@ -13,7 +13,8 @@ import (
 // at all where the daemon was not asked.
 //
 // It looks into no home, which may lie on a mount that hangs: the system ends no
-// such wait, so that it takes a goroutine to outlive it.
+// such wait, so that it takes a goroutine to outlive it. A runtime folder lies on a
+// local file system (XDG base directory specification).
 func (r run) quick(profile string, deadline Moment) ([]byte, error) {
 	if r.env("AWSKEYD_SOCKET") != "" {
 		return nil, nil
@@ -120,7 +121,13 @@ type result struct {
 // within returns what the work returns, or that it is late. A goroutine does it,
 // and this one waits in the kernel, for the end of a connection.
 func within(end Moment, work func() ([]byte, error)) ([]byte, error) {
+	syscall.ForkLock.RLock()
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(pair[0])
+		syscall.CloseOnExec(pair[1])
+	}
+	syscall.ForkLock.RUnlock()
 	if err != nil {
 		return nil, &Error{Exit: ExitFailed, Code: "process", Message: "cannot limit the time of the request: " + err.Error()}
 	}

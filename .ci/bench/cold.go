@@ -17,7 +17,7 @@ import (
 )
 
 // cold are the ways that a person waits on, at a terminal: what counts is the longest
-// time in which nothing comes to the screen. What fails is said in the table.
+// time in which nothing comes to the screen.
 func (h *home) cold() error {
 	h.aws.CreateUser("other", "", awstest.Rotator())
 	id, key := h.aws.IssueKey("other")
@@ -57,8 +57,8 @@ func (h *home) cold() error {
 		silence, took, err := onTerminal(cmd)
 		f := figure{Name: "awskey " + what + " at a terminal, longest silence", Unit: "ms", Median: float64(silence) / 1e6,
 			Why: fmt.Sprintf("done after %v", took.Round(time.Millisecond))}
-		if err != nil {
-			f.Why += ", " + err.Error()
+		if err != nil && what != "doctor" { // which finds that no service is registered
+			return fmt.Errorf("awskey %s: %w", what, err)
 		}
 		h.atMost(f, 300, f.Why)
 	}

@@ -57,7 +57,8 @@ func TestTheHelperImportsNothingSlow(t *testing.T) {
 // nothing under the race detector, once without.
 func TestAnswersCostWithoutTheRaceDetector(t *testing.T) {
 	chdir(t)
-	if out, err := exec.Command("go", "test", "-vet=off", "-run=^TestAllocations$", "./daemon/api").CombinedOutput(); err != nil {
+	out, err := exec.Command("go", "test", "-vet=off", "-v", "-run=^TestAllocations$", "./daemon/api").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: TestAllocations") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -178,7 +178,7 @@ func table(figures []figure) string {
 func spread(name string, times []time.Duration, unit string, one time.Duration) figure {
 	times = slices.Sorted(slices.Values(times))
 	in := func(d time.Duration) float64 { return float64(d) / float64(one) }
-	return figure{Name: name, Unit: unit, Min: in(times[0]), Median: in(times[len(times)/2]), P99: in(times[(len(times)-1)*99/100])}
+	return figure{Name: name, Unit: unit, Min: in(times[0]), Median: in(times[len(times)/2]), P99: in(times[(len(times)*99+99)/100-1])}
 }
 
 // command is exec.Command with the one environment of the bench.

@@ -219,7 +219,7 @@ func (b *bench) crowd() error {
 	b.note(empty)
 	b.note(ours)
 	b.atMost(figure{Name: "1,000 helpers over 1,000 empty", Unit: "×", Min: ours.Min / empty.Min, Median: ours.Median / empty.Median}, 1.2,
-		"the daemon's share is on the same two processors: there is a round trip in each")
+		"the daemon has its share of the same processors, and there is a round trip in each")
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/awskeyd/awskeyd/helper"
 )
@@ -16,8 +17,9 @@ import (
 type desk struct {
 	conn   net.Conn
 	in     [512]byte
-	said   []byte // of in
-	kept   bool   // the connection goes on after the answer
+	said   []byte        // of in
+	kept   bool          // the connection goes on after the answer
+	waits  time.Duration // for a reader who does not take the answer; 0 where the system takes it
 	out    []byte
 	header http.Header
 	status int
@@ -25,9 +27,11 @@ type desk struct {
 
 var desks = sync.Pool{New: func() any { return &desk{out: make([]byte, 0, 1024)} }}
 
-// leave gives the desk to the next one.
+// leave gives the desk to the next one, with nothing on it: what net/http answers
+// begins here too, and some of that brings a secret.
 func (k *desk) leave() {
-	k.conn, k.said, k.kept, k.header = nil, nil, false, nil
+	clear(k.in[:])
+	k.conn, k.said, k.kept, k.waits, k.header = nil, nil, false, 0, nil
 	desks.Put(k)
 }
 
@@ -113,6 +117,9 @@ func (k *desk) connection() string {
 // send sends both in one write, and wipes what it copied.
 func (k *desk) send(head, body []byte) error {
 	out := append(head, body...)
+	if k.waits > 0 {
+		_ = k.conn.SetWriteDeadline(time.Now().Add(k.waits))
+	}
 	_, err := k.conn.Write(out)
 	clear(out)
 	k.out = out[:0]

@@ -40,6 +40,7 @@ func (t *told) Read(b []byte) (int, error) {
 		return t.Conn.Read(b)
 	}
 	n := copy(b, t.said)
+	clear(t.said[:n])
 	t.said = t.said[n:]
 	return n, nil
 }
@@ -91,6 +92,9 @@ func (g *greeter) run() error {
 			if !g.admit(conn) {
 				_ = conn.Close()
 				return net.ErrClosed
+			}
+			if _, _, whole := asked(k.said); whole {
+				g.doorman.watch(conn, http.StateActive) // the kernel shows no request of it any more
 			}
 			go g.greet(k)
 		case passing(err):
@@ -151,6 +155,10 @@ const firstAnswer = 2 << 10
 func (g *greeter) greet(k *desk) {
 	defer k.leave()
 	_ = k.conn.SetReadDeadline(time.Now().Add(headerWithin))
+	if g.leaving() { // hurry may have been here before
+		_ = k.conn.SetReadDeadline(time.Now().Add(g.patience))
+	}
+	k.waits = writeWithin
 	for len(k.said) > 0 || k.read() {
 		profile, kept, ok := asked(k.said)
 		if !ok {
@@ -162,8 +170,9 @@ func (g *greeter) greet(k *desk) {
 			break
 		}
 		g.doorman.watch(k.conn, http.StateActive) // it is not silent any more
-		_ = k.conn.SetWriteDeadline(time.Now().Add(workWithin + writeWithin))
-		k.kept = kept && !g.leaving()
+		if k.kept = kept && !g.leaving(); k.kept {
+			k.waits = g.patience // there is room for an answer, if the earlier ones were read
+		}
 		g.s.credentialsTo(k, string(profile))
 		k.said = nil
 		if !k.kept {

@@ -15,8 +15,7 @@ import (
 	"time"
 )
 
-// TestBothWaysAnswerAlike: the greeter says what net/http would, also in pieces,
-// at a refusal and when the service panics.
+// TestBothWaysAnswerAlike: the greeter says what net/http would, also at a refusal.
 func TestBothWaysAnswerAlike(t *testing.T) {
 	f := &fake{}
 	_, path := serve(t, f, quiet())

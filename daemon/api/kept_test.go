@@ -27,7 +27,7 @@ type regular struct {
 func newRegular(conn net.Conn) *regular { return &regular{conn, bufio.NewReader(conn)} }
 
 // ask returns the answer's body, status and whether the connection ends with it.
-func (r *regular) ask(t *testing.T, pieces ...string) (body string, status int, last bool) {
+func (r *regular) ask(t testing.TB, pieces ...string) (body string, status int, last bool) {
 	t.Helper()
 	for i, piece := range pieces {
 		if i > 0 {
@@ -135,6 +135,38 @@ func TestTheSilentAreDismissed(t *testing.T) {
 	})
 }
 
+// TestWhoDoesNotReadIsNotWaitedFor: places are for those who take their answers.
+func TestWhoDoesNotReadIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, stop := inBubble(t, &fake{}, quiet(), nil)
+		conn := l.dial()
+		if _, err := io.WriteString(conn, again); err != nil { // a pipe of the test holds nothing back
+			t.Fatal(err)
+		}
+		time.Sleep(2 * patience)
+		if got, err := io.ReadAll(conn); len(got) > 0 || err != nil {
+			t.Errorf("%d bytes were kept for who did not read, %v", len(got), err)
+		}
+		stop()
+	})
+}
+
+// TestNothingStaysOnADesk: a request that brings a secret begins there too.
+func TestNothingStaysOnADesk(t *testing.T) {
+	k := &desk{}
+	copy(k.in[:], "PUT /v1/keys/work HTTP/1.1\r\n\r\nCANARY")
+	k.said = k.in[:]
+	handed := &told{said: []byte("CANARY")}
+	said := handed.said
+	if n, err := handed.Read(make([]byte, 64)); n != len("CANARY") || err != nil {
+		t.Fatal(n, err)
+	}
+	k.leave()
+	if bytes.ContainsAny(k.in[:], "CANRY") || bytes.ContainsAny(said, "CANRY") {
+		t.Errorf("%q and %q stay", k.in[:], said)
+	}
+}
+
 // TestARequestInPiecesOnAKeptConnection is net/http's from there on.
 func TestARequestInPiecesOnAKeptConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -160,8 +192,8 @@ func (s slow) Credentials(string) ([]byte, error) {
 	return []byte(credentials), nil
 }
 
-// TestAKeptConnectionAtTheStop: an idle one holds nothing up and may still ask; one
-// that is being answered is told that this is the last one.
+// TestAKeptConnectionAtTheStop: an idle one holds nothing up and may still ask, and
+// is told that this is the last time; one that is being answered ends with that.
 func TestAKeptConnectionAtTheStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, stop := inBubble(t, slow{wait: time.Second}, quiet(), nil)

@@ -92,7 +92,7 @@ func FuzzRequest(f *testing.F) {
 // BenchmarkCredentials counts answers over the socket: as helpers ask, each on
 // a new connection, and on kept ones.
 func BenchmarkCredentials(b *testing.B) {
-	where, path := serve(b, &fake{}, quiet())
+	_, path := serve(b, &fake{}, quiet())
 	b.Run("new-connection", func(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
@@ -114,11 +114,16 @@ func BenchmarkCredentials(b *testing.B) {
 	})
 	b.Run("kept-connection", func(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
-			c := Dial(where)
-			defer c.Close()
+			conn, err := net.Dial("unix", path)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			defer conn.Close()
+			r := newRegular(conn)
 			for pb.Next() {
-				if _, err := c.Credentials("work"); err != nil {
-					b.Error(err)
+				if body, _, last := r.ask(b, again); body != credentials || last {
+					b.Errorf("%q, the last: %v", body, last)
 					return
 				}
 			}

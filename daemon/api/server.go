@@ -76,6 +76,7 @@ func (s *server) serve(ctx context.Context, d *doorman) error {
 	defer func() { <-served }()
 	select {
 	case err := <-broken:
+		_ = d.Close()
 		cut()
 		_ = srv.Close()
 		d.expel()
