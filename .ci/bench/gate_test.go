@@ -82,7 +82,7 @@ func TestATableHasEveryFigure(t *testing.T) {
 func TestGrowthIsMeasured(t *testing.T) {
 	var sizes []size
 	for _, n := range []int{1, 100} {
-		s, err := grown(t.TempDir(), n)
+		s, err := grown(filepath.Join(t.TempDir(), "grown"), n)
 		if err != nil {
 			t.Fatal(err)
 		}
