@@ -31,6 +31,9 @@ type Record struct {
 	Foreign bool
 	// Changed: this process had seen or written something else here before.
 	Changed bool
+	// Older: and that was newer, of this machine too. Writes of long ago may have
+	// landed in both slots, or the keychain was put back from a backup.
+	Older bool
 }
 
 // Store keeps records over one keychain. It is safe for concurrent use and does
@@ -143,11 +146,12 @@ func (s *Store) load(ctx context.Context, name string) (Record, error) {
 	}
 	m := s.memory(record)
 	changed := m.known && !m.expects(p)
+	older := changed && p[n].machine == s.id.Machine && p[n].seq < max(m.numbers[0], m.numbers[1])
 	m.remember(p, s.id.Machine)
 	synced := s.sync(ctx, m) == nil // whatever was read, nobody may see it and then lose it
 	certain := synced && p.mirrored() && !m.unsettled && indexErr == nil && s.Mark().Stage != Moving
 	e := p[n]
-	r := Record{as, e.seq, e.machine, e.instance, e.payload, certain, m.foreign, changed}
+	r := Record{as, e.seq, e.machine, e.instance, e.payload, certain, m.foreign, changed, older}
 	p[n].payload = nil // the caller's now
 	return r, nil
 }

@@ -92,7 +92,11 @@ func (k *Key) save(ctx context.Context, a rotation.Action) (rotation.Outcome, er
 	defer clear(payload)
 	failpoint.Each("key.saving", string(a.Record.Phase))
 	// A stop waits for a write under way: its outcome would be unknown.
-	if err := k.set.records().Save(context.WithoutCancel(ctx), k.name, payload); err != nil {
+	err = k.set.records().Save(context.WithoutCancel(ctx), k.name, payload)
+	if errors.Is(err, store.ErrChanged) && k.fallenBack(ctx) {
+		err = k.set.records().TakeOver(context.WithoutCancel(ctx), k.name, payload)
+	}
+	if err != nil {
 		switch {
 		case !errors.Is(err, store.ErrChanged):
 		case k.m.Created == nil && k.surprises < 3 && k.afresh(ctx):
@@ -106,6 +110,14 @@ func (k *Key) save(ctx context.Context, a rotation.Action) (rotation.Outcome, er
 	k.became(a)
 	failpoint.Each("key.told", string(a.Record.Phase))
 	return rotation.Outcome{Result: rotation.OK}, nil
+}
+
+// fallenBack reports whether the store holds what is older than the record in hand,
+// which this process had from it: then that is the last that is known of the secrets.
+func (k *Key) fallenBack(ctx context.Context) bool {
+	rec, err := k.set.records().Load(ctx, k.name)
+	clear(rec.Payload)
+	return err == nil && rec.Older && k.m.Barrier == nil
 }
 
 // became makes a durable record the key's own.
@@ -154,6 +166,12 @@ func (k *Key) reload(ctx context.Context) rotation.Outcome {
 		return rotation.Outcome{Result: rotation.Failed, Text: err.Error()}
 	}
 	defer clear(mine)
+	if rec.Older && k.m.Barrier == nil {
+		if err := k.set.records().TakeOver(context.WithoutCancel(ctx), k.name, mine); err != nil {
+			return rotation.Outcome{Result: rotation.Failed, Text: err.Error()}
+		}
+		return rotation.Outcome{Result: rotation.OK}
+	}
 	if rec.Foreign || rec.Changed || !bytes.Equal(rec.Payload, mine) {
 		k.bar(rotation.StoreChanged, "it was written by somebody else")
 		return rotation.Outcome{Result: rotation.Failed, Text: "the record in the store has changed"}

@@ -75,3 +75,40 @@ func TestAWitnessDoesNotOutliveALockedStore(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatFallsBackIsWrittenAgain: both slots come to hold what they held before the
+// switch, as when a keychain is put back from a backup, or writes of long ago land.
+// The process knows better, and nobody else knows the new secret.
+func TestWhatFallsBackIsWrittenAgain(t *testing.T) {
+	for _, event := range []string{"created", "switched", "deactivated"} {
+		t.Run(event, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				defer func() { r.end() }()
+				r.add()
+				before := map[string][]byte{}
+				for _, item := range []string{"work.a", "work.b"} {
+					before[item], _ = r.items.Peek(item)
+				}
+				e := r.rotate("created")
+				if event != "created" {
+					e = r.await(event)
+				}
+				made := r.key("work").AccessKeyID
+				if event == "created" {
+					made = e.AccessKeyID
+				}
+				for item, data := range before {
+					r.items.Poke(item, data)
+				}
+				r.await("deleted") // the old one
+				r.end()
+				r.start()
+				if l := r.lease(); l.AccessKeyId != made {
+					t.Errorf("%s is handed out by the next process, and %s was made: %+v", l.AccessKeyId, made, r.key("work"))
+				}
+				r.ends(map[string]bool{made: true})
+			})
+		})
+	}
+}
