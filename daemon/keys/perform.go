@@ -92,9 +92,10 @@ func (k *Key) save(ctx context.Context, a rotation.Action) (rotation.Outcome, er
 	defer clear(payload)
 	failpoint.Each("key.saving", string(a.Record.Phase))
 	// A stop waits for a write under way: its outcome would be unknown.
-	err = k.set.records().Save(context.WithoutCancel(ctx), k.name, payload)
+	save := func() error { return k.set.records().Save(context.WithoutCancel(ctx), k.name, payload) }
+	err = save()
 	if errors.Is(err, store.ErrChanged) && k.fallenBack(ctx) {
-		err = k.set.records().TakeOver(context.WithoutCancel(ctx), k.name, payload)
+		err = save() // over what was just seen, and nothing that comes in between
 	}
 	if err != nil {
 		switch {
@@ -167,7 +168,7 @@ func (k *Key) reload(ctx context.Context) rotation.Outcome {
 	}
 	defer clear(mine)
 	if rec.Older && k.m.Barrier == nil {
-		if err := k.set.records().TakeOver(context.WithoutCancel(ctx), k.name, mine); err != nil {
+		if err := k.set.records().Save(context.WithoutCancel(ctx), k.name, mine); err != nil {
 			return rotation.Outcome{Result: rotation.Failed, Text: err.Error()}
 		}
 		return rotation.Outcome{Result: rotation.OK}
